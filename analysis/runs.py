@@ -1,0 +1,166 @@
+"""Run folders: one fine-tuned learner each, with its manifest, weights, predictions and probes.
+
+Reading only, without torch: a gallery of predictions stands before any network is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from analysis.home import home
+from analysis.learner.recipe import Recipe, RecipeError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+WEIGHTS = "weights.safetensors"
+PREDICTIONS = "predictions.parquet"
+PROBES = "probes.safetensors"
+REQUIRED = (WEIGHTS, PREDICTIONS, PROBES)
+
+
+class RunError(RuntimeError):
+    """A run cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run was made from and with.
+
+    Attributes
+    ----------
+    schema : version of this layout
+    created : ISO 8601 time with its zone
+    recipe : how it was made
+    vocabulary : fastai's labels, in the order of the network's outputs
+    class_names : the same, as shown to a person
+    data_root : folder that the file names are relative to
+    split : "train" and "valid", each the file names in their order
+    labels : file name -> index into the vocabulary
+    fingerprint : of the data (`LabelledImages.fingerprint`)
+    versions : library -> version
+    device : where it was trained
+    history : one row an epoch: phase, epoch, train_loss, valid_loss, error_rate, seconds
+    files : name -> sha256 of the run's other files
+    skipped : (file, reason) of images that were left out
+    """
+
+    recipe: Recipe
+    vocabulary: tuple[Any, ...]
+    class_names: tuple[str, ...]
+    data_root: str
+    split: Mapping[str, tuple[str, ...]]
+    labels: Mapping[str, int]
+    fingerprint: str
+    created: str
+    device: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    skipped: tuple[tuple[str, str], ...] = ()
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the manifest as indented JSON."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read what `to_json` wrote; raises RunError for anything else."""
+        try:
+            values = json.loads(text)
+            if values["schema"] != SCHEMA:
+                raise RunError(f"The run has layout {values['schema']}, not {SCHEMA}. Fit it again.")
+            values["recipe"] = Recipe(**values["recipe"])
+            for key in ("vocabulary", "class_names", "history"):
+                values[key] = tuple(values[key])
+            values["split"] = {part: tuple(files) for part, files in values["split"].items()}
+            values["skipped"] = tuple((file, reason) for file, reason in values["skipped"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError, AttributeError, RecipeError) as error:
+            raise RunError(f"{MANIFEST} cannot be read ({error!r}). Fit the run again.") from error
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run: its folder and its manifest."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """Return the folder's name."""
+        return self.path.name
+
+    def predictions(self) -> pd.DataFrame:
+        """Return the predictions table, one row a validation image.
+
+        Columns: path, label, predicted (class names), confidence, probability_of_label, loss, margin,
+        entropy, split, probabilities (float32 array in vocabulary order). Raises RunError.
+        """
+        try:
+            return pd.read_parquet(self.path / PREDICTIONS)
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{self.path / PREDICTIONS} cannot be read ({error}). "
+                f"Make it again: python -m analysis evaluate --run {self.path}"
+            ) from error
+
+    def image_path(self, file: str) -> Path:
+        """Return where an image of the run lies; raises RunError for a name that leads out of its folder."""
+        relative = PurePosixPath(file)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise RunError(f"{file!r} is not a file name relative to the images' folder.")
+        return Path(self.manifest.data_root) / relative
+
+
+def runs_root() -> Path:
+    """Return the folder that holds the runs, made when missing."""
+    folder = home() / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a complete run; raises RunError where something is missing or cannot be read."""
+    path = Path(path).expanduser().absolute()
+    try:
+        text = (path / MANIFEST).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} holds no run: {MANIFEST} is missing or cannot be read.") from error
+    run = Run(path, Manifest.from_json(text))
+    missing = [name for name in REQUIRED if not (path / name).is_file()]
+    if missing:
+        raise RunError(f"The run {path} lacks {', '.join(missing)}. Fit it again.")
+    return run
+
+
+def list_runs(root: str | Path | None = None) -> list[Run]:
+    """Return the complete runs under a folder, newest first."""
+    return _scan(root)[0]
+
+
+def list_broken(root: str | Path | None = None) -> list[tuple[Path, str]]:
+    """Return (folder, reason) for each folder that looks like a run and cannot be opened."""
+    return _scan(root)[1]
+
+
+def _scan(root: str | Path | None) -> tuple[list[Run], list[tuple[Path, str]]]:
+    folder = runs_root() if root is None else Path(root)
+    runs: list[Run] = []
+    broken: list[tuple[Path, str]] = []
+    # a name that begins with a dot is a fit under way, or what a killed one left
+    candidates = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    for path in sorted(candidates):
+        try:
+            runs.append(open_run(path))
+        except RunError as error:
+            broken.append((path, str(error)))
+    runs.sort(key=lambda run: run.manifest.created, reverse=True)
+    return runs, broken
