@@ -1,0 +1,1 @@
+"""From (model, image, layers, methods) to maps."""
