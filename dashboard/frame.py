@@ -1,0 +1,118 @@
+"""What every page shares: which run is chosen, the first start, messages instead of tracebacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from analysis.data.images import ImageError
+from analysis.data.source import DataError
+from analysis.learner.recipe import RecipeError
+from analysis.runs import Run, RunError, list_broken
+from dashboard import state
+from dashboard.jobs import FitJob
+from dashboard.service import ImageGone, service
+
+LEARNERS_PAGE = "dashboard/views/learners.py"
+LAYERS_PAGE = "dashboard/views/layers.py"
+KEEPDIM_PAGE = "dashboard/views/keepdim.py"
+ERRORS_PAGE = "dashboard/views/errors.py"
+
+
+def theme() -> str:
+    """`"dark"` or `"light"`, as the browser shows the page."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+@contextmanager
+def clear_messages(run: Run | None = None) -> Iterator[None]:
+    """Turn what a user can cause into a message on the page, and stop the page there."""
+    try:
+        yield
+    except (ImageGone, ImageError) as problem:
+        st.error(str(problem), title="This picture can't be shown", icon=":material/broken_image:")
+        st.page_link(ERRORS_PAGE, label="Back to the errors", icon=":material/arrow_back:")
+        st.stop()
+    except (RunError, DataError, RecipeError) as problem:
+        st.error(str(problem), title="This learner can't be used", icon=":material/error:")
+        if run is not None and st.button("Fine-tune this recipe again", icon=":material/refresh:"):
+            service().jobs.start(["--recipe", run.manifest.recipe.to_json(), "--force"])
+            st.rerun()
+        st.stop()
+
+
+def chosen_run() -> Run:
+    """The run the sidebar names. Without any run it starts the demo's, shows its progress and stops."""
+    runs = service().runs()
+    if not runs:
+        _first_start()
+        st.stop()
+    names = [run.name for run in runs]
+    by_name = dict(zip(names, runs, strict=True))
+    asked = st.query_params.get(state.RUN)
+    with st.sidebar:
+        name = st.selectbox(
+            "Learner",
+            names,
+            key=state.RUN,
+            bind="query-params",
+            help="Every fine-tuned learner in the cache. One made by `python -m analysis fit` appears here too.",
+        )
+        if asked and asked not in names:
+            st.warning(f"The link names the learner “{asked}”, which is not here. This is another one.")
+        job = service().jobs.current
+        if job is not None:
+            job_progress(job)
+    run = by_name[name]
+    service().warm(run)
+    return run
+
+
+def _first_start() -> None:
+    st.title("CAM Lens")
+    st.write(
+        "The first start draws a small set of cats and dogs, fine-tunes a classifier on it and looks for its "
+        "mistakes. This takes a minute or two and happens only once."
+    )
+    broken = list_broken()
+    for path, reason in broken:
+        st.warning(f"{path.name}: {reason}", title="A learner in the cache can't be used")
+    jobs = service().jobs
+    job = jobs.current
+    if job is not None and not job.running and job.error:
+        st.error(job.error, title="The fine-tune did not finish", icon=":material/error:")
+        if st.button("Try again", type="primary"):
+            jobs.clear()
+            st.rerun()
+        return
+    job_progress(jobs.start(["--source", "demo", *(["--force"] if broken else [])]))
+
+
+@st.fragment(run_every=0.5)
+def _watch(job: FitJob) -> None:
+    if not job.running:
+        st.rerun(scope="app")
+    event = job.event or {}
+    st.progress(float(event.get("fraction", 0.0)), text=event.get("message", "Starting…"))
+    left = event.get("seconds_left")
+    if left is not None:
+        st.caption(f"About {_duration(left)} left")
+
+
+def job_progress(job: FitJob) -> None:
+    """The progress bar of a fine-tune; once it has ended, what came of it."""
+    if job.running:
+        _watch(job)
+    elif job.error:
+        st.error(job.error, title="The fine-tune did not finish", icon=":material/error:")
+        st.button("Dismiss", key="dismiss_job", on_click=service().jobs.clear)
+    else:
+        service().jobs.clear()
+        st.toast("The learner is ready: choose it in the sidebar.", icon=":material/check_circle:")
+
+
+def _duration(seconds: float) -> str:
+    seconds = round(seconds)
+    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -1,0 +1,114 @@
+"""A fine-tune in a process of its own, and what it last said.
+
+Training inside the Streamlit process would hold the interpreter for a minute and make every page crawl, and
+a crash there would take the dashboard along. So a page starts the same command that a person types
+(`python -m analysis fit ... --progress json`) and reads its progress, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class FitJob:
+    """One running or ended `python -m analysis fit`.
+
+    `arguments` are the command's own words after `fit`. `event` is the last progress line as a dict
+    (the fields of `analysis.progress.ProgressEvent`), `error` the message of a failed run.
+    """
+
+    arguments: tuple[str, ...]
+    event: dict | None = None
+    error: str | None = None
+    _process: subprocess.Popen | None = field(default=None, repr=False)
+    _said: deque = field(default_factory=lambda: deque(maxlen=30), repr=False)
+    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def start(self) -> FitJob:
+        """Start the process and the thread that listens to it."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "analysis", "fit", *self.arguments, "--progress", "json", "--die-with-parent"],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        threading.Thread(target=self._listen, name="fit-progress", daemon=True).start()
+        threading.Thread(target=self._keep_stderr, name="fit-errors", daemon=True).start()
+        return self
+
+    @property
+    def running(self) -> bool:
+        """True until the process has ended and its last line has been read."""
+        return not self._ended.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the job has ended; False when `timeout` seconds passed first."""
+        return self._ended.wait(timeout)
+
+    def cancel(self) -> None:
+        """Ask the process to end; what it had written is of no harm to the next start."""
+        if self._process is not None and self._process.poll() is None:
+            self.error = "Stopped on request."
+            self._process.terminate()
+
+    def _listen(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                event = json.loads(line)
+            except json.JSONDecodeError:
+                self._said.append(line)
+                continue
+            if not isinstance(event, dict):
+                continue
+            if event.get("stage") == "error":
+                self.error = self.error or event.get("message")
+            else:
+                self.event = event
+        code = self._process.wait()
+        if code != 0 and self.error is None:
+            self.error = "".join(self._said).strip() or f"The fine-tune ended with exit status {code}."
+        self._ended.set()
+
+    def _keep_stderr(self) -> None:
+        assert self._process is not None and self._process.stderr is not None
+        for line in self._process.stderr:
+            self._said.append(line)
+
+
+class JobBoard:
+    """The fine-tunes that this server has started, at most one running at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._job: FitJob | None = None
+
+    @property
+    def current(self) -> FitJob | None:
+        """The job that runs now, or the last one that ended."""
+        return self._job
+
+    def start(self, arguments: Sequence[str]) -> FitJob:
+        """Start a fine-tune, or hand back the one that is already running."""
+        with self._lock:
+            if self._job is None or not self._job.running:
+                self._job = FitJob(tuple(arguments)).start()
+            return self._job
+
+    def clear(self) -> None:
+        """Forget an ended job, so that its message is not shown again."""
+        with self._lock:
+            if self._job is not None and not self._job.running:
+                self._job = None

@@ -1,0 +1,300 @@
+"""The one door to the model: whoever wants a prediction or a map asks here.
+
+Streamlit runs every browser session, and every quick second click, in a thread of its own. One model with
+hooks on it can't serve two threads at a time (seen on this stack: crashes and silently wrong maps), so one
+lock guards every use, one resident copy of each learner serves all sessions, and what was computed is kept.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from analysis.data.images import open_image, thumbnail_jpeg
+from analysis.data.source import Annotation, annotation
+from analysis.home import home
+from analysis.runs import Run, RunError, list_runs, open_run
+from dashboard.jobs import JobBoard
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from analysis.explain.keepdim import KeepdimCase
+    from analysis.explain.probe import Probe
+    from analysis.explain.report import LayerReport
+    from analysis.learner.store import LoadedLearner
+
+UPLOAD = "upload:"  # image ids that start so are photos a user brought, named by their sha256
+Target = int | tuple[int, int]
+T = TypeVar("T")
+
+
+class ImageGone(LookupError):
+    """The picture a link names is not to be had any more; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A learner in memory, with the linear probes that belong to it."""
+
+    loaded: LoadedLearner
+    probes: dict[str, Probe]
+
+
+@dataclass(frozen=True)
+class TwinEffect:
+    """A demo picture drawn again without its planted object, and what the model says of both.
+
+    `picture` is (S, S, 3) uint8; `with_object` and `without_object` are (C,) float32 logits.
+    """
+
+    picture: np.ndarray
+    with_object: np.ndarray
+    without_object: np.ndarray
+
+
+class Bounded(OrderedDict):
+    """A dictionary that drops what was used longest ago once it holds `limit` entries."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def get_or_make(self, key: object, make: Callable[[], T]) -> T:
+        """The kept value of `key`, made first where there is none."""
+        if key not in self:
+            self[key] = make()
+            while len(self) > self.limit:
+                self.popitem(last=False)
+        self.move_to_end(key)
+        return self[key]
+
+
+class Service:
+    """What the pages may ask of models and pictures. One per process; safe from any thread."""
+
+    def __init__(self) -> None:
+        self.jobs = JobBoard()
+        self._lock = threading.RLock()
+        self._residents = Bounded(limit=2)
+        self._results = Bounded(limit=96)
+        self._uploads = Bounded(limit=32)
+        self._warming: set[str] = set()
+
+    # --- runs -------------------------------------------------------------------------------------
+
+    def runs(self) -> list[Run]:
+        """Every complete run in the runs folder, newest first; read anew at each call."""
+        return list_runs()
+
+    def warm(self, run: Run) -> None:
+        """Load the run's learner in the background, so that the first picture opens at once."""
+        key = _digest(run)
+        with self._lock:
+            if key in self._warming or key in self._residents:
+                return
+            self._warming.add(key)
+
+        def load() -> None:
+            try:
+                self.resident(run)
+            except RunError:
+                pass  # said on the page that needs the learner, where the user can act on it
+            finally:
+                self._warming.discard(key)
+
+        threading.Thread(target=load, name="warm-learner", daemon=True).start()
+
+    def resident(self, run: Run) -> Resident:
+        """The run's learner in memory, loaded at the first call.
+
+        Raises
+        ------
+        RunError
+            When the files of the run are damaged or were made by something newer.
+        """
+
+        def load() -> Resident:
+            from analysis.explain.probe import load_probes
+            from analysis.learner.store import load as load_learner
+
+            resident = Resident(load_learner(run), load_probes(run.path))
+            # Streamlit collects garbage after every script run; walking the modules that came with torch
+            # and fastai costs 200 ms each time, and none of them will ever be garbage.
+            gc.collect()
+            gc.freeze()
+            return resident
+
+        with self._lock:
+            return self._residents.get_or_make(_digest(run), load)
+
+    # --- pictures ---------------------------------------------------------------------------------
+
+    def keep_upload(self, data: bytes) -> str:
+        """Check a user's photo and keep it; returns its image id.
+
+        Raises
+        ------
+        ImageError
+            When the bytes are not a picture that can be shown.
+        """
+        open_image(data)
+        name = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            self._uploads.get_or_make(name, lambda: data)
+        return UPLOAD + name
+
+    def picture(self, run: Run, image: str) -> Image:
+        """The picture behind an image id, upright and in RGB.
+
+        Raises
+        ------
+        ImageGone
+            When the photo is no longer there.
+        ImageError
+            When it can't be decoded.
+        """
+        if image.startswith(UPLOAD):
+            data = self._uploads.get(image.removeprefix(UPLOAD))
+            if data is None:
+                raise ImageGone("This photo was uploaded earlier and is not kept any more. Upload it again.")
+            return open_image(data)
+        path = run.image_path(image)
+        if not path.is_file():
+            raise ImageGone(
+                f"The picture {image} was expected at {path} and is not there. "
+                "Put the folder back, or fine-tune again on the pictures as they are now."
+            )
+        return open_image(path)
+
+    def annotation(self, run: Run, image: str) -> Annotation:
+        """The mask, head box and planted object of a picture, where its data set has them."""
+        if image.startswith(UPLOAD):
+            return Annotation(mask=None, head_box=None, shortcut=None)
+        return annotation(Path(run.manifest.data_root), image)
+
+    # --- what the model says ----------------------------------------------------------------------
+
+    def probabilities(self, run: Run, image: str) -> np.ndarray:
+        """Class probabilities, (C,) float32, in vocabulary order."""
+
+        def compute() -> np.ndarray:
+            logits = self._logits(run, [self.picture(run, image)])[0]
+            shifted = np.exp(logits - logits.max())
+            return shifted / shifted.sum()
+
+        return self._kept(("probabilities", _digest(run), image), compute)
+
+    def report(self, run: Run, image: str, target: Target) -> LayerReport:
+        """CAM and Grad-CAM of one picture at every layer of the slider."""
+
+        def compute() -> LayerReport:
+            from analysis.explain.report import layer_report
+
+            resident = self.resident(run)
+            loaded = resident.loaded
+            x = loaded.batch([self.picture(run, image)])
+            known = self.annotation(run, image)
+            return layer_report(
+                loaded.model,
+                x,
+                loaded.picture(x)[0],
+                tuple(run.manifest.class_names),
+                target,
+                resident.probes,
+                mask=None if known.mask is None else loaded.view(known.mask),
+                shortcut=None if known.shortcut is None else loaded.view(known.shortcut),
+            )
+
+        return self._kept(("report", _digest(run), image, target), compute)
+
+    def twin_effect(self, run: Run, image: str) -> TwinEffect:
+        """What the planted object of a demo picture does to the model, by drawing it away."""
+
+        def compute() -> TwinEffect:
+            from PIL import Image as images
+
+            from analysis.data.demo import twin
+
+            without = images.fromarray(twin(Path(image).stem))
+            logits = self._logits(run, [self.picture(run, image), without])
+            return TwinEffect(np.asarray(without), logits[0], logits[1])
+
+        return self._kept(("twin", _digest(run), image), compute)
+
+    def keepdim_cases(
+        self, run: Run, image: str, size: int, target: Target, batched: bool
+    ) -> dict[str, KeepdimCase]:
+        """Grad-CAM with and without `keepdim=True` at every layer, at an input of `size` pixels."""
+
+        def compute() -> dict[str, KeepdimCase]:
+            from analysis.explain.keepdim import keepdim_cases
+
+            loaded = self.resident(run).loaded
+            x = loaded.batch([self.picture(run, image)], size=size)
+            return keepdim_cases(loaded.model, x, target=target, batched=batched)
+
+        return self._kept(("keepdim", _digest(run), image, size, target, batched), compute)
+
+    def keepdim_table(self, run: Run, sizes: tuple[int, ...], batched: bool) -> pd.DataFrame:
+        """Which layers raise, are silently wrong or right without `keepdim`, at each input size."""
+
+        def compute() -> pd.DataFrame:
+            from analysis.explain.keepdim import keepdim_table
+
+            return keepdim_table(self.resident(run).loaded.model, sizes, batched=batched)
+
+        return self._kept(("keepdim table", _digest(run), sizes, batched), compute)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _logits(self, run: Run, pictures: list[Image]) -> np.ndarray:
+        import torch
+
+        loaded = self.resident(run).loaded
+        with self._lock, torch.no_grad():
+            return loaded.model.eval()(loaded.batch(pictures)).float().cpu().numpy()
+
+    def _kept(self, key: object, compute: Callable[[], T]) -> T:
+        with self._lock:
+            return self._results.get_or_make(key, compute)
+
+
+def _digest(run: Run) -> str:
+    return f"{run.path}:{run.manifest.files['weights.safetensors']}"
+
+
+@st.cache_resource(show_spinner=False)
+def _service_for(home_folder: str) -> Service:
+    return Service()
+
+
+def service() -> Service:
+    """The process's service (one per `CAMLENS_HOME`, so that tests don't meet each other's)."""
+    return _service_for(str(home()))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)  # one shared table; a copy a rerun would not scale
+def _predictions(path: str, digest: str) -> pd.DataFrame:
+    return open_run(Path(path)).predictions()
+
+
+def predictions(run: Run) -> pd.DataFrame:
+    """The run's predictions table, read once and shared by all sessions: don't write into it."""
+    return _predictions(str(run.path), run.manifest.files["predictions.parquet"])
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def thumbnail(path: str, modified_ns: int, side: int = 224) -> bytes:
+    """JPEG bytes of a picture, at most `side` pixels; `modified_ns` makes a changed file a new one."""
+    return thumbnail_jpeg(Path(path), side)

@@ -1,0 +1,35 @@
+"""Names of everything that stands in the page's link or in a browser session's state.
+
+The names in the first block are query parameters: they are part of every link a user shares, so a name
+that is changed here breaks links that lie in somebody's notes.
+"""
+
+from __future__ import annotations
+
+# Query parameters (and the widget keys bound to them)
+RUN = "run"
+IMAGE = "image"
+EXPLAIN = "explain"
+TRUE_CLASS = "true"
+PREDICTED_CLASS = "predicted"
+CONFIDENCE = "confidence"
+FILE_NAME = "name"
+SORT = "sort"
+SHOW_CORRECT = "correct"
+PAGE = "page"
+LAYER = "layer"
+OPACITY = "opacity"
+RELU = "relu"
+SMOOTH = "smooth"
+COLOURS = "colours"
+SAME_SCALE = "same"
+OUTLINES = "outlines"
+INPUT_SIZE = "size"
+KEEPDIM_LAYER = "klayer"
+BATCHED = "batched"
+
+# Session state only
+ERRORS_VIEW = "errors_view"
+CURRENT_IMAGE = "current_image"
+UPLOADS = "uploads"
+MATRIX = "confusion_matrix"

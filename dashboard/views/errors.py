@@ -1,0 +1,142 @@
+"""The gallery of the validation set's mistakes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from analysis.browse import SORTS, Browse, browse
+from analysis.data.images import ImageError
+from analysis.runs import Run, RunError
+from dashboard import state
+from dashboard.components.photo_grid import Photo, photo_grid
+from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages
+from dashboard.service import predictions, thumbnail
+
+PER_PAGE = 24
+
+
+def filters(class_names: tuple[str, ...]) -> Browse:
+    """The row of controls above the gallery, every one of them part of the page's link."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        true = st.multiselect(
+            "True class", class_names, key=state.TRUE_CLASS, bind="query-params", placeholder="Any", width=190
+        )
+        predicted = st.multiselect(
+            "Predicted class",
+            class_names,
+            key=state.PREDICTED_CLASS,
+            bind="query-params",
+            placeholder="Any",
+            width=190,
+        )
+        low, high = st.slider(
+            "Confidence",
+            0.0,
+            1.0,
+            (0.0, 1.0),
+            0.01,
+            key=state.CONFIDENCE,
+            bind="query-params",
+            width=210,
+            help="The probability of the predicted class, after the softmax.",
+        )
+        name = st.text_input(
+            "File name contains", key=state.FILE_NAME, bind="query-params", width=170, max_chars=200
+        )
+        sort = st.selectbox(
+            "Order",
+            list(SORTS),
+            format_func=SORTS.__getitem__,
+            key=state.SORT,
+            bind="query-params",
+            width=190,
+            help="Loss: cross-entropy of the picture. Margin: gap between the two most probable classes.",
+        )
+        correct = st.toggle(
+            "Show correct ones too",
+            key=state.SHOW_CORRECT,
+            bind="query-params",
+            help="The gallery then shows the whole validation set, not only the mistakes.",
+        )
+    return Browse(tuple(true), tuple(predicted), (low, high), name.strip(), sort, correct)
+
+
+def card(run: Run, row: dict) -> Photo:
+    """One picture of the gallery, or why it can't be shown."""
+    right = row["label"] == row["predicted"]
+    jpeg, problem = None, ""
+    try:
+        path = run.image_path(row["path"])
+        jpeg = thumbnail(str(path), path.stat().st_mtime_ns)
+    except (ImageError, RunError, OSError) as error:
+        problem = f"Not to be opened: {error}"
+    return Photo(
+        id=row["path"],
+        name=row["path"],
+        verdict=f"{row['label']} ✓" if right else f"{row['label']} → {row['predicted']}",
+        detail=f"{row['confidence']:.0%} sure · loss {row['loss']:.2f}",
+        jpeg=jpeg,
+        problem=problem,
+    )
+
+
+def clear_filters() -> None:
+    """Put every filter back to its default, also in the link."""
+    for key in (state.TRUE_CLASS, state.PREDICTED_CLASS):
+        st.session_state[key] = []
+    st.session_state[state.CONFIDENCE] = (0.0, 1.0)
+    st.session_state[state.FILE_NAME] = ""
+
+
+run = chosen_run()
+with clear_messages(run):
+    table = predictions(run)
+    total, wrong = len(table), int((table["label"] != table["predicted"]).sum())
+
+    st.title("Errors")
+    view = filters(run.manifest.class_names)
+    st.session_state[state.ERRORS_VIEW] = view
+    shown = browse(table, view)
+    filtered = bool(view.true or view.predicted or view.name or view.confidence != (0.0, 1.0))
+
+    what = "pictures" if view.correct else "mistakes"
+    of = total if view.correct else wrong
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{len(shown):,} of {of:,} {what}**"
+            + ("" if view.correct else f" among {total:,} validation pictures")
+        )
+        if filtered:
+            st.button(
+                "Remove the filters", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters
+            )
+        st.download_button(
+            "Table as CSV",
+            data=lambda: shown.drop(columns="probabilities").to_csv(index=False),
+            file_name=f"{run.name}-{what}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+            disabled=shown.empty,
+            help="The pictures shown here, on all pages, with their predictions.",
+        )
+
+    if shown.empty and not filtered and not view.correct:
+        st.success(f"The learner got all {total:,} validation pictures right.", icon=":material/celebration:")
+    elif shown.empty:
+        st.info("No picture fits these filters. Widen one of them, or remove them all.")
+    else:
+        pages = -(-len(shown) // PER_PAGE)
+        with st.container(key="gallery"):
+            grid = st.container()
+            page = (
+                st.pagination(pages, key=state.PAGE, bind="query-params") if pages > 1 else 1
+            )
+        start = (min(page, pages) - 1) * PER_PAGE
+        rows = shown.iloc[start : start + PER_PAGE].to_dict("records")
+        with grid:
+            opened = photo_grid([card(run, row) for row in rows], key="photos")
+        if opened:
+            st.session_state[state.CURRENT_IMAGE] = opened
+            st.switch_page(LAYERS_PAGE, query_params={state.RUN: run.name, state.IMAGE: opened})

@@ -1,0 +1,105 @@
+"""What the learner is, and how well it does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from analysis.data.source import DataError
+from analysis.shortcut import shortcut_table
+from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
+from dashboard import state
+from dashboard.figures.confusion import confusion_chart
+from dashboard.figures.losses import loss_histogram
+from dashboard.figures.per_class import per_class_chart
+from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
+from dashboard.service import predictions
+
+
+def open_cell(run_name: str, true: str, predicted: str) -> None:
+    """Go to the gallery, narrowed to one cell of the confusion matrix."""
+    query = {state.RUN: run_name, state.TRUE_CLASS: [true], state.PREDICTED_CLASS: [predicted]}
+    if true == predicted:
+        query[state.SHOW_CORRECT] = ["true"]
+    st.switch_page(ERRORS_PAGE, query_params=query)
+
+
+run = chosen_run()
+with clear_messages(run):
+    manifest, recipe = run.manifest, run.manifest.recipe
+    table = predictions(run)
+    names = manifest.class_names
+    right = accuracy(table)
+
+    st.title("Overview")
+    cells = st.columns(5)
+    cells[0].metric("Accuracy", f"{right:.1%}", help="Share of the validation pictures predicted right.")
+    cells[1].metric("Error rate", f"{1 - right:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
+    cells[2].metric("Mistakes", f"{round((1 - right) * len(table)):,} of {len(table):,}")
+    cells[3].metric("Trained on", f"{len(manifest.split['train']):,} pictures")
+    cells[4].metric("Classes", f"{len(names)}")
+
+    left, wide = st.columns([1, 1], gap="large")
+    with left:
+        st.subheader("Confusion matrix")
+        st.caption("Rows are the true classes, columns the predicted ones. Click a cell to see its pictures.")
+        matrix = confusion_matrix(table, names)
+        picked = st.altair_chart(
+            confusion_chart(matrix, names, theme=theme()),
+            on_select="rerun",
+            key=state.MATRIX,
+            alt="Confusion matrix: true classes by predicted classes",
+        )
+        cell = (picked.get("selection", {}).get("cell") or [None])[0] if picked else None
+        if cell:
+            open_cell(run.name, cell["true"], cell["predicted"])
+    with wide:
+        st.subheader("Loss of every picture")
+        st.altair_chart(loss_histogram(table, theme=theme()), alt="Histogram of the losses, right and wrong")
+        st.subheader("Precision and recall")
+        st.altair_chart(per_class_chart(per_class(table, names), theme=theme()), alt="Precision and recall")
+
+    left, wide = st.columns([1, 1], gap="large")
+    with left:
+        st.subheader("Most confused")
+        pairs = most_confused(table, names)
+        if pairs.empty:
+            st.success("Nothing was confused.")
+        else:
+            st.dataframe(pairs, hide_index=True, alt="Pairs of classes by number of mistakes")
+        if recipe.source == "demo":
+            with st.container(border=True):
+                st.subheader("What the demo hid in the pictures")
+                st.write(
+                    "In training, a ball lies beside most dogs and few cats; in validation it comes with both "
+                    "alike. A learner that looks for the ball instead of the animal shows it here:"
+                )
+                try:
+                    st.dataframe(shortcut_table(table, manifest.data_root), hide_index=True)
+                except DataError as problem:
+                    st.info(str(problem))
+    with wide:
+        st.subheader("How it was made")
+        when = datetime.fromisoformat(manifest.created).strftime("%d %B %Y, %H:%M")
+        head = {"linear": "linear (CAM is exact)", "book": "as in the book (CAM is an approximation)"}
+        facts = {
+            "Pictures": f"{recipe.source}, {recipe.task}" + (f", {recipe.path}" if recipe.path else ""),
+            "Network": f"{recipe.arch}, {'ImageNet weights' if recipe.pretrained else 'from scratch'}",
+            "Head": head[recipe.head],
+            "Input": f"{recipe.size} × {recipe.size} pixels",
+            "Fine-tune": f"{recipe.freeze_epochs} frozen + {recipe.epochs} full epochs, seed {recipe.seed}",
+            "Trained on": manifest.device,
+            "When": when,
+            "dls.vocab": ", ".join(
+                f"{index}: {label}" + ("" if str(label) == name else f" ({name})")
+                for index, (label, name) in enumerate(zip(manifest.vocabulary, names, strict=True))
+            ),
+            "Kept in": str(run.path),
+        }
+        st.table(pd.DataFrame({"": facts.keys(), "value": facts.values()}), hide_index=True, hide_header=True)
+        st.dataframe(pd.DataFrame(list(manifest.history)), hide_index=True, alt="Losses after each epoch")
+        if manifest.skipped:
+            with st.expander(f"{len(manifest.skipped)} files were left out"):
+                st.dataframe(pd.DataFrame(list(manifest.skipped), columns=["file", "why"]), hide_index=True)

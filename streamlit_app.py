@@ -1,0 +1,49 @@
+"""CAM Lens: `streamlit run streamlit_app.py`."""
+
+import streamlit as st
+
+st.set_page_config(page_title="CAM Lens", page_icon=":material/center_focus_strong:", layout="wide")
+
+VIEWS = "dashboard/views"
+page = st.navigation(
+    [
+        st.Page(
+            f"{VIEWS}/errors.py",
+            title="Errors",
+            icon=":material/photo_library:",
+            help="The validation pictures that the learner got wrong: filter, sort, open one.",
+            default=True,
+        ),
+        st.Page(
+            f"{VIEWS}/overview.py",
+            title="Overview",
+            icon=":material/monitoring:",
+            help="What the learner is and how well it does: accuracy, confusion matrix, losses.",
+        ),
+        st.Page(
+            f"{VIEWS}/layers.py",
+            title="Layers",
+            icon=":material/layers:",
+            help="One picture: CAM beside Grad-CAM through the layers of the network.",
+        ),
+        st.Page(
+            f"{VIEWS}/keepdim.py",
+            title="Keepdim",
+            icon=":material/compress:",
+            help="The same picture: what becomes of the map when keepdim=True is left out.",
+        ),
+        st.Page(
+            f"{VIEWS}/photo.py",
+            title="Your photo",
+            icon=":material/add_photo_alternate:",
+            help="Upload a picture of your own and see it predicted and explained.",
+        ),
+        st.Page(
+            f"{VIEWS}/learners.py",
+            title="Learners",
+            icon=":material/model_training:",
+            help="The learners in the cache, and a form that fine-tunes another one.",
+        ),
+    ]
+)
+page.run()
