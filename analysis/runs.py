@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.errors import CamLensError
 from analysis.home import home
 from analysis.learner.recipe import Recipe, RecipeError
 
@@ -24,7 +25,7 @@ PROBES = "probes.safetensors"
 REQUIRED = (WEIGHTS, PREDICTIONS, PROBES)
 
 
-class RunError(RuntimeError):
+class RunError(CamLensError, RuntimeError):
     """A run cannot be used; the message says why and what to do."""
 
 
@@ -45,6 +46,7 @@ class Manifest:
     fingerprint : of the data (`LabelledImages.fingerprint`)
     versions : library -> version
     device : where it was trained
+    normalize : mean and standard deviation of the pixels (0 to 1), one number a colour channel
     history : one row an epoch: phase, epoch, train_loss, valid_loss, error_rate, seconds
     files : name -> sha256 of the run's other files
     skipped : (file, reason) of images that were left out
@@ -59,6 +61,7 @@ class Manifest:
     fingerprint: str
     created: str
     device: str
+    normalize: tuple[tuple[float, ...], tuple[float, ...]]
     versions: Mapping[str, str] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +83,8 @@ class Manifest:
             for key in ("vocabulary", "class_names", "history"):
                 values[key] = tuple(values[key])
             values["split"] = {part: tuple(files) for part, files in values["split"].items()}
+            mean, std = values["normalize"]
+            values["normalize"] = (tuple(mean), tuple(std))
             values["skipped"] = tuple((file, reason) for file, reason in values["skipped"])
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError, RecipeError) as error:

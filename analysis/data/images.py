@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from analysis.errors import CamLensError
+
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm"))
@@ -16,7 +18,7 @@ _EXIF_ORIENTATION = 0x0112
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))  # EXIF orientations that swap width and height
 
 
-class ImageError(ValueError):
+class ImageError(CamLensError, ValueError):
     """The file is not an image that can be shown; the message says why."""
 
 

@@ -14,13 +14,14 @@ import numpy as np
 from PIL import Image
 
 from analysis.data.images import ImageError, image_size
+from analysis.errors import CamLensError
 
 SOURCES = ("demo", "pets", "folder")
 TASKS = {"demo": ("species", "breeds"), "pets": ("species", "breeds"), "folder": ("folder",)}
 VALID_SHARE = 0.2  # the chapter's valid_pct
 
 
-class DataError(ValueError):
+class DataError(CamLensError, ValueError):
     """The images cannot be used; the message says why and what to do."""
 
 
