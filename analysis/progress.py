@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
@@ -57,3 +58,26 @@ def within(report: Report, start: float, stop: float) -> Report:
         report(replace(event, fraction=start + (stop - start) * share))
 
     return scaled
+
+
+class Timed:
+    """A report function that adds an estimate of the seconds left before it passes events on.
+
+    The estimate assumes that the rest of the job goes on as fast as it went since the last `restart`.
+    """
+
+    def __init__(self, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
+        self._report, self._clock = report, clock
+        self.restart(0.0)
+
+    def restart(self, fraction: float) -> None:
+        """Measure the speed anew, from a job that stands at `fraction`."""
+        self._from, self._since = fraction, self._clock()
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Pass an event on with its `seconds_left`, once a hundredth of the rest is done."""
+        share = (event.fraction - self._from) / max(1.0 - self._from, 1e-9)
+        if share >= 0.01:
+            left = (self._clock() - self._since) * max(1.0 - share, 0.0) / share
+            event = replace(event, seconds_left=round(left, 1))
+        self._report(event)

@@ -81,12 +81,14 @@ def _label(file: Path, nested: bool) -> str:
 
 
 def _check(root: Path, labels: list[str], skipped: list[tuple[str, str]]) -> None:
-    reason = f" {len(skipped)} files were left out, the first one {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+    reason = f" Left out: {len(skipped)} files, first {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
     counts = Counter(labels)
     if not counts:
         raise DataError(f"No image under {root} can be used.{reason} {_LAYOUTS}")
     if len(counts) == 1:
-        raise DataError(f"All images under {root} have the label {labels[0]!r}; two are needed.{reason} {_LAYOUTS}")
+        raise DataError(
+            f"All images under {root} have the label {labels[0]!r}; two are needed.{reason} {_LAYOUTS}"
+        )
     if int(VALID_SHARE * len(labels)) < 1:
         raise DataError(f"{len(labels)} images under {root} are too few to split; give at least 5.{reason}")
 

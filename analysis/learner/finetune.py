@@ -38,6 +38,11 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def loader_workers(device: torch.device) -> int:
+    """Return how many processes decode images: a GPU would wait for one, a CPU is busy with the network."""
+    return min(_MAX_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
+
+
 def build_learner(recipe: Recipe, dls: DataLoaders, pretrained: bool) -> Learner:
     """Return fastai's `vision_learner` for a recipe, on the DataLoaders' device.
 
@@ -86,11 +91,9 @@ def train(
         raise TrainingError(
             f"{len(training)} training and {len(validation)} validation images are too few; add images."
         )
-    # decoding keeps up with a CPU that also trains; a GPU would wait for it
-    workers = min(_MAX_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
     dls = make_dataloaders(
         training, validation, images.vocabulary(), recipe.size, statistics(recipe.arch), device,
-        recipe.batch_size, workers,
+        recipe.batch_size, loader_workers(device),
     )  # fmt: skip
     started = "with ImageNet weights" if recipe.pretrained else "from scratch"
     report(ProgressEvent("weights", f"Building {recipe.arch} {started}", 0.0))
@@ -104,7 +107,9 @@ def train(
         learn = learn.to_fp32()
     learn.model.eval()
     if not all(bool(torch.isfinite(value).all()) for value in learn.model.state_dict().values()):
-        raise TrainingError("Training diverged: weights are no longer numbers. Fit with a lower base learning rate.")
+        raise TrainingError(
+            "Training diverged: weights are no longer numbers. Fit with a lower base learning rate."
+        )
     return learn, progress.history
 
 
@@ -161,6 +166,6 @@ class TrainingProgress(Callback):
         """Keep the epoch's row of fastai's recorder."""
         names: Sequence[str] = self.recorder.metric_names
         row = dict(zip(names, self.recorder.log, strict=False))
-        kept = {key: float(row[key]) for key in ("train_loss", "valid_loss", "error_rate") if key in row}
+        kept: dict[str, float] = {key: float(row[key]) for key in ("train_loss", "valid_loss", "error_rate") if key in row}
         kept["seconds"] = round(time.perf_counter() - self.started, 2)
         self.history.append({"phase": self.phase, "epoch": len(self.history) + 1, **kept})

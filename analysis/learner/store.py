@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fastai.data.core import DataLoaders
+from fastai.data.core import TfmdDL
 from fastai.data.transforms import Normalize, ToTensor
 from fastai.learner import Learner
 from fastai.vision.augment import Resize
@@ -16,6 +16,7 @@ from fastai.vision.core import PILMask
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from analysis.learner.dataloaders import Item, make_dataloaders
 from analysis.learner.finetune import best_device, build_learner
@@ -40,14 +41,25 @@ class LoadedLearner:
         self.device: torch.device = learn.dls.device
 
     @property
+    def model(self) -> nn.Module:
+        """Return the network itself."""
+        return self.learn.model
+
+    @property
     def size(self) -> int:
         """Return the side of the square that the network was trained on, in pixels."""
         return self.run.manifest.recipe.size
 
-    def dataloader(self, items: Sequence[Item], batch_size: int, size: int | None = None) -> DataLoaders:
+    def dataloader(
+        self, items: Sequence[Item], batch_size: int, size: int | None = None, workers: int = 0
+    ) -> TfmdDL:
         """Return fastai's test DataLoader over items with their labels, in their order."""
         return self.learn.dls.test_dl(
-            list(items), with_labels=True, bs=batch_size, after_item=[Resize(size or self.size), ToTensor()]
+            list(items),
+            with_labels=True,
+            bs=batch_size,
+            after_item=[Resize(size or self.size), ToTensor()],
+            num_workers=workers,
         )
 
     def item(self, file: str) -> Item:

