@@ -1,0 +1,141 @@
+"""What leaving out `keepdim=True` does to a map, and where it raises, stays silent or happens to be right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.figures.options import LayerViewOptions
+from dashboard.figures.overlay import (
+    axis_number,
+    cell_aliases,
+    domain,
+    heat_map,
+    panel_note,
+    panel_title,
+    photo_panels,
+)
+from dashboard.figures.palette import DIVERGING, INKS, ORANGE, Theme
+from dashboard.figures.panels import Panel, single_panel, with_one_range
+
+if TYPE_CHECKING:
+    from analysis.explain.keepdim import KeepdimCase, KeepdimCell
+
+CELL = "cell"
+"""Name of the table's selection: `event.selection["cell"]` is `[{"layer": ..., "size": ...}]`."""
+
+MEANING = {
+    "raises": "PyTorch raises an error",
+    "silent": "a wrong map without any warning",
+    "right": "happens to be right",
+}
+
+
+def keepdim_panels(case: KeepdimCase, options: LayerViewOptions) -> list[Panel]:
+    """Without keepdim, with it, and the difference; without a wrong map only the first two.
+
+    The difference is signed also after ReLU and then takes the first diverging scale.
+    """
+    right = single_panel("With keepdim=True (right)", case.right, options)
+    if case.wrong is None:
+        note = "No map: this raises an error." if case.error is None else f"No map. {case.error}"
+        return [Panel("Without keepdim (raises)", None, right.low, right.high, options.scale, note), right]
+    verdict = "right by chance" if case.outcome == "right" else "wrong, and silent"
+    wrong = single_panel(f"Without keepdim ({verdict})", case.wrong, options)
+    panels = [wrong, right]
+    if options.same_scale:
+        panels = with_one_range(panels, options.relu)
+    if case.difference is not None:
+        signed = replace(options, relu=False, colours=DIVERGING[0] if options.relu else options.colours)
+        panels.append(single_panel("Difference", case.difference, signed))
+    return panels
+
+
+def _subtitles(case: KeepdimCase) -> list[str]:
+    if case.wrong is None:
+        return ["", f"{case.right.shape[0]} × {case.right.shape[1]}"]
+    correlation = "not defined" if case.correlation is None else f"{case.correlation:+.2f}"
+    sizes = [f"{values.shape[0]} × {values.shape[1]}" for values in (case.wrong, case.right)]
+    return [f"correlation with the right one: {correlation}", sizes[1], "without minus with"]
+
+
+def keepdim_figure(case: KeepdimCase, image: np.ndarray, options: LayerViewOptions | None = None) -> go.Figure:
+    """The map without keepdim, the map with it and their difference, side by side over the photo.
+
+    Zooming one zooms all. image: uint8 (H, W, 3).
+    """
+    options = options or LayerViewOptions()
+    panels = keepdim_panels(case, options)
+    figure = photo_panels(image, len(panels), options)
+    annotations = []
+    for number, (content, subtitle) in enumerate(zip(panels, _subtitles(case), strict=False)):
+        title = panel_title(number, content.title, options)
+        title["text"] += f"<br><span style='font-size:12px'>{subtitle or ' '}</span>"
+        annotations += [title, panel_note(number, content.note, options)]
+        if content.values is None:
+            continue
+        place = (number, len(panels))
+        figure.add_trace(heat_map(content, image.shape[:2], place, options, domain(*place)))
+        rows, columns = content.values.shape
+        figure.update_layout(
+            {
+                f"xaxis{axis_number(number)}_labelalias": cell_aliases(columns, image.shape[1], "column"),
+                f"yaxis{axis_number(number)}_labelalias": cell_aliases(rows, image.shape[0], "row"),
+            }
+        )
+    figure.update_layout(annotations=annotations, margin={"l": 8, "r": 8, "t": 64, "b": 44}, uirevision="keepdim")
+    return figure
+
+
+def keepdim_table_chart(
+    cells: Sequence[KeepdimCell], labels: Mapping[str, str] | None = None, theme: Theme = "light"
+) -> alt.LayerChart:
+    """Layers down, input sizes across; colour and word say what happens without keepdim.
+
+    labels: readable names of the layers by module name. A click selects a cell under the name `CELL`.
+    """
+    ink = INKS[theme]
+    labels = labels or {}
+    table = pd.DataFrame(
+        {
+            "layer": [cell.layer for cell in cells],
+            "name": [labels.get(cell.layer, cell.layer) for cell in cells],
+            "size": [cell.size for cell in cells],
+            "outcome": [cell.outcome for cell in cells],
+            "shape": [f"{cell.channels}×{cell.height}×{cell.width}" for cell in cells],
+            "meaning": [MEANING[cell.outcome] for cell in cells],
+        }
+    )
+    picked = alt.selection_point(name=CELL, fields=["layer", "size"], on="click", empty=True)
+    base = alt.Chart(table).encode(
+        x=alt.X("size:O", title="Input size in pixels").axis(orient="top", labelAngle=0, ticks=False),
+        y=alt.Y("name:N", sort=list(dict.fromkeys(table["name"])), title=None).axis(
+            labelLimit=220, labelOverlap=False, ticks=False
+        ),
+        tooltip=[
+            alt.Tooltip("name:N", title="Layer"),
+            alt.Tooltip("size:O", title="Input size"),
+            alt.Tooltip("shape:N", title="Channels × height × width"),
+            alt.Tooltip("meaning:N", title="Without keepdim"),
+        ],
+    )
+    rectangles = base.mark_rect(stroke=ink.grid, strokeWidth=1, cursor="pointer").encode(
+        color=alt.Color("outcome:N", title="Without keepdim")
+        .scale(domain=list(MEANING), range=[ink.surface, ink.bad, ORANGE if theme == "light" else ink.good])
+        .legend(orient="bottom"),
+        opacity=alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.5)),
+    )
+    on_strong = alt.condition("datum.outcome == 'raises'", alt.value(ink.text), alt.value("black"))
+    words = base.mark_text(dy=-7, fontSize=12, fontWeight="bold", cursor="pointer").encode(
+        text="outcome:N", color=on_strong
+    )
+    shapes = base.mark_text(dy=8, fontSize=10, cursor="pointer").encode(text="shape:N", color=on_strong)
+    return alt.layer(rectangles.add_params(picked), words, shapes).properties(
+        width=alt.Step(88), height=alt.Step(40)
+    )

@@ -1,0 +1,59 @@
+"""How the loss is spread over the right and the wrong predictions."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from dashboard.figures.palette import INKS, Theme
+
+BINS = 30
+WRONG = "Wrong predictions"
+RIGHT = "Right predictions"
+
+
+def loss_bins(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
+    """Counts of `loss` in equal bins, apart for right and wrong predictions: kind, low, high, count.
+
+    `predictions` needs the columns label, predicted and loss; losses that are not finite are left out.
+    """
+    finite = predictions[np.isfinite(predictions["loss"])]
+    top = float(finite["loss"].max()) if len(finite) else 0.0
+    edges = np.linspace(0.0, top if top > 0 else 1.0, bins + 1)
+    wrong = (finite["label"] != finite["predicted"]).to_numpy()
+    tables = []
+    for kind, chosen in ((WRONG, wrong), (RIGHT, ~wrong)):
+        counts, _ = np.histogram(finite["loss"].to_numpy()[chosen], bins=edges)
+        tables.append(pd.DataFrame({"kind": kind, "low": edges[:-1], "high": edges[1:], "count": counts}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def loss_histogram(predictions: pd.DataFrame, theme: Theme = "light") -> alt.Chart:
+    """Two histograms over one loss axis, wrong above right, each with its own count axis.
+
+    The right predictions crowd near zero and would hide the few wrong ones on a shared axis.
+    """
+    ink = INKS[theme]
+    table = loss_bins(predictions)
+    return (
+        alt.Chart(table[table["count"] > 0])
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=alt.X("low:Q", title="Loss", bin="binned", scale=alt.Scale(domain=[0, float(table["high"].max())])),
+            x2="high:Q",
+            y=alt.Y("count:Q", title="Images", axis=alt.Axis(tickCount=4, tickMinStep=1, format="d")),
+            color=alt.Color("kind:N", legend=None).scale(domain=[WRONG, RIGHT], range=[ink.bad, ink.good]),
+            row=alt.Row("kind:N", sort=[WRONG, RIGHT], title=None).header(
+                labelOrient="top", labelAnchor="start", labelFontSize=13, labelColor=ink.text, labelPadding=2
+            ),
+            tooltip=[
+                alt.Tooltip("kind:N", title="Which"),
+                alt.Tooltip("low:Q", title="Loss from", format=".2f"),
+                alt.Tooltip("high:Q", title="to", format=".2f"),
+                alt.Tooltip("count:Q", title="Images"),
+            ],
+        )
+        .properties(height=110, width="container")
+        .resolve_scale(y="independent")
+    )

@@ -1,0 +1,47 @@
+"""Precision and recall of every class."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from dashboard.figures.palette import INKS, ORANGE, Theme
+
+NAMES = {"precision": "Precision", "recall": "Recall"}
+
+
+def per_class_chart(table: pd.DataFrame, theme: Theme = "light") -> alt.LayerChart:
+    """A line a class with a dot for its precision and one for its recall, worst recall first.
+
+    `table` has the columns class, precision, recall and support; a precision that is not defined (the
+    class was never predicted) has no dot.
+    """
+    ink = INKS[theme]
+    order = table.sort_values("recall")["class"].tolist()
+    long = table.melt(["class", "support"], list(NAMES), var_name="measure", value_name="value").dropna()
+    long["measure"] = long["measure"].map(NAMES)
+    y = alt.Y("class:N", sort=order, title=None).axis(labelLimit=260, labelOverlap=False, ticks=False)
+    x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1])).axis(format="%", tickCount=5)
+    span = alt.Chart(long).mark_line(color=ink.grid, strokeWidth=3).encode(x=x, y=y, detail="class:N")
+    dots = (
+        alt.Chart(long)
+        .mark_point(filled=True, size=90, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("measure:N", title=None, legend=alt.Legend(orient="top")).scale(
+                domain=list(NAMES.values()), range=[ink.good, ORANGE]
+            ),
+            shape=alt.Shape("measure:N", title=None).scale(
+                domain=list(NAMES.values()), range=["circle", "diamond"]
+            ),
+            tooltip=[
+                alt.Tooltip("class:N", title="Class"),
+                alt.Tooltip("measure:N", title="Measure"),
+                alt.Tooltip("value:Q", title="Value", format=".1%"),
+                alt.Tooltip("support:Q", title="Images of the class"),
+            ],
+        )
+    )
+    step = 20 if len(order) > 12 else 34
+    return alt.layer(span, dots).properties(height=alt.Step(step), width="container")
