@@ -1,10 +1,22 @@
-"""What leaving out `keepdim=True` does to a Grad-CAM."""
+"""What leaving out `keepdim=True` does to a Grad-CAM.
+
+Without it the channel weights are (C,), not (C, 1, 1). Broadcasting aligns shapes from the right, so
+`(C,) * (C, h, w)` lays the C weights along the w columns: an error where C and w differ, a wrong map and
+no word of it where they happen to be equal.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analysis.explain.agreement import correlation
+from analysis.explain.capture import Targets, capture
+from analysis.explain.errors import ExplainError
 
 
 @dataclass(frozen=True)
@@ -60,3 +72,132 @@ class KeepdimCell:
     height: int
     width: int
     outcome: str
+
+
+def outcome(channels: int, height: int, width: int, batch: int | None = None) -> str:
+    """What happens without `keepdim=True` at a layer of this shape: "raises", "silent" or "right".
+
+    `batch` None is the chapter's code, (C,) * (C, h, w); a number is (B, C) * (B, C, h, w). Two sizes fit
+    where they are equal or one of them is 1. "silent" is a result that is not the right map, whether or not
+    it has the right shape; "right" needs weights that are a single number.
+    """
+    fits = _fit(channels, width) and (batch is None or _fit(batch, height))
+    if not fits:
+        return "raises"
+    return "right" if channels == 1 and batch in (None, 1) else "silent"
+
+
+def keepdim_case(activation: Tensor, gradient: Tensor, batched: bool = False) -> KeepdimCase:
+    """Run the chapter's Grad-CAM with and without `keepdim=True` on one layer's (B, C, h, w) tensors.
+
+    Unbatched, the code takes the first image, as the chapter does. Raises ExplainError for other shapes.
+    """
+    if activation.ndim != 4 or activation.shape != gradient.shape:
+        raise ExplainError(
+            "activation and gradient must both be (B, C, h, w); "
+            f"got {tuple(activation.shape)} and {tuple(gradient.shape)}"
+        )
+    act, grad = activation.detach().float().cpu(), gradient.detach().float().cpu()
+    if not batched:
+        act, grad = act[0], grad[0]
+    channel, source = (1, "") if batched else (0, "[0]")
+    over = [channel + 1, channel + 2]
+    without, error, wrong = _run(act, grad, over, channel, source, keepdim=False)
+    kept, _, right = _run(act, grad, over, channel, source, keepdim=True)
+    if right is None:
+        raise AssertionError("weights with keepdim=True always fit their own activation")
+    if batched:
+        right, wrong = right[0], None if wrong is None else wrong[0]
+    comparable = wrong is not None and wrong.shape == right.shape
+    related = correlation(wrong, right) if comparable and wrong is not None else float("nan")
+    channels, height, width = act.shape[-3:]
+    return KeepdimCase(
+        steps=without,
+        alignment=_align(tuple(act.shape[: channel + 1]), tuple(act.shape)),
+        outcome="raises" if error else outcome(channels, height, width, len(act) if batched else None),
+        error=error,
+        wrong=wrong,
+        right=right,
+        difference=wrong - right if comparable and wrong is not None else None,
+        correlation=None if np.isnan(related) else related,
+        right_steps=kept,
+        right_alignment=_align((*act.shape[: channel + 1], 1, 1), tuple(act.shape)),
+        batched=batched,
+    )
+
+
+def keepdim_cases(
+    model: nn.Module, x: Tensor, layers: Sequence[str], target: Targets = None, batched: bool = False
+) -> dict[str, KeepdimCase]:
+    """`keepdim_case` for several layers of a model at x (B, 3, H, W), from one forward and one backward."""
+    taken = capture(model, x, layers, target)
+    return {
+        name: keepdim_case(taken.activations[name], taken.gradients[name], batched)
+        for name in taken.activations
+    }
+
+
+def keepdim_table(
+    model: nn.Module, sizes: Sequence[int], layers: Sequence[str], batch: int | None = None
+) -> list[KeepdimCell]:
+    """What happens at each layer for each square input size, layer by layer in the order given.
+
+    The shapes come from a real forward pass of one black picture a size, without a backward pass. `batch`
+    as in `outcome`. Raises ExplainError for a size the model cannot take.
+    """
+    weights = next(model.parameters())
+    shapes: dict[tuple[str, int], torch.Size] = {}
+    for size in sizes:
+        x = torch.zeros(1, 3, size, size, device=weights.device, dtype=weights.dtype)
+        try:
+            taken = capture(model, x, layers, gradients=False)
+        except RuntimeError as error:
+            raise ExplainError(
+                f"the model cannot take a picture of {size} x {size} pixels: {error}"
+            ) from error
+        shapes |= {(name, size): activation.shape for name, activation in taken.activations.items()}
+    cells = []
+    for name in dict.fromkeys(layers):
+        for size in sizes:
+            _, channels, height, width = shapes[name, size]
+            cells.append(
+                KeepdimCell(name, size, channels, height, width, outcome(channels, height, width, batch))
+            )
+    return cells
+
+
+def _run(
+    act: Tensor, grad: Tensor, over: list[int], channel: int, source: str, keepdim: bool
+) -> tuple[tuple[tuple[str, str], ...], str | None, np.ndarray | None]:
+    """The chapter's three lines: their shapes, PyTorch's error or None, the map or None."""
+    option = ", keepdim=True" if keepdim else ""
+    steps = [(f"act{source}", _text(act)), (f"grad{source}", _text(grad))]
+    weights = grad.mean(dim=over, keepdim=keepdim)
+    steps.append((f"w = grad{source}.mean(dim={over}{option})", _text(weights)))
+    try:
+        product = weights * act
+    except RuntimeError as error:
+        steps.append((f"w * act{source}", f"RuntimeError: {error}"))
+        return tuple(steps), str(error), None
+    steps.append((f"w * act{source}", _text(product)))
+    cam_map = product.sum(channel)
+    steps.append((f"(w * act{source}).sum({channel})", _text(cam_map)))
+    return tuple(steps), None, cam_map.numpy()
+
+
+def _align(weights: tuple[int, ...], activations: tuple[int, ...]) -> tuple[AlignedDim, ...]:
+    padded = (None,) * (len(activations) - len(weights)) + weights
+    return tuple(
+        AlignedDim(
+            mine, theirs, theirs if mine is None else max(mine, theirs) if _fit(mine, theirs) else None
+        )
+        for mine, theirs in zip(padded, activations, strict=True)
+    )
+
+
+def _fit(first: int, second: int) -> bool:
+    return first == second or 1 in (first, second)
+
+
+def _text(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))
