@@ -13,6 +13,8 @@ from dashboard import state
 from dashboard.frame import ERRORS_PAGE
 from dashboard.service import UPLOAD, Target, predictions, service
 
+CONTRAST = "Why predicted rather than true"
+
 
 @dataclass(frozen=True)
 class ChosenImage:
@@ -89,29 +91,23 @@ def step_buttons(run: Run, image: ChosenImage) -> None:
 def explained(run: Run, image: ChosenImage) -> Target | None:
     """The "Explain" control: which class, or which contrast of two, the maps are about."""
     names = run.manifest.class_names
-    choices: dict[str, tuple[str, Target]] = {
-        "predicted": (f"Predicted class: {names[image.predicted]}", image.predicted)
-    }
+    choices: dict[str, Target] = {"Predicted class": image.predicted}
     if image.label is not None:
-        choices["true"] = (f"True class: {names[image.label]}", image.label)
+        choices["True class"] = image.label
     rival = image.label if image.label not in (None, image.predicted) else image.runner_up
-    choices["contrast"] = (
-        f"Why {names[image.predicted]} rather than {names[rival]}",
-        (image.predicted, rival),
-    )
-    for index, name in enumerate(names):
-        choices[f"class {name}"] = (f"Class: {name}", index)
+    choices[CONTRAST] = (image.predicted, rival)
+    choices |= {f"Class: {name}": index for index, name in enumerate(names)}
     chosen = st.selectbox(
         "Explain",
         list(choices),
-        format_func=lambda key: choices[key][0],
         key=state.EXPLAIN,
         bind="query-params",
-        width=330,
+        width=300,
         help="The maps show what speaks for this class. The contrast shows what speaks for the predicted "
-        "class more than for the other one: the score explained is the difference of the two logits.",
+        "class more than for the true one (the runner-up, where the prediction is right): the score "
+        "explained is the difference of the two logits.",
     )
-    return choices[chosen][1]
+    return choices[chosen]
 
 
 def _go_to(image: str) -> None:

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 import streamlit as st
 
 from analysis.data.images import ImageError
-from analysis.data.source import DataError
-from analysis.learner.recipe import RecipeError
-from analysis.runs import Run, RunError, list_broken
+from analysis.errors import CamLensError
+from analysis.runs import Run, list_broken
 from dashboard import state
 from dashboard.jobs import FitJob
 from dashboard.service import ImageGone, service
@@ -35,7 +34,7 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
         st.error(str(problem), title="This picture can't be shown", icon=":material/broken_image:")
         st.page_link(ERRORS_PAGE, label="Back to the errors", icon=":material/arrow_back:")
         st.stop()
-    except (RunError, DataError, RecipeError) as problem:
+    except CamLensError as problem:
         st.error(str(problem), title="This learner can't be used", icon=":material/error:")
         if run is not None and st.button("Fine-tune this recipe again", icon=":material/refresh:"):
             service().jobs.start(["--recipe", run.manifest.recipe.to_json(), "--force"])
@@ -52,10 +51,15 @@ def chosen_run() -> Run:
     names = [run.name for run in runs]
     by_name = dict(zip(names, runs, strict=True))
     asked = st.query_params.get(state.RUN)
+    # Without a default of its own the widget keeps the learner in every link, so that a link still means
+    # the same learner after a newer one was made.
+    if st.session_state.get(state.RUN, asked) not in by_name:
+        st.session_state[state.RUN] = names[0]
     with st.sidebar:
         name = st.selectbox(
             "Learner",
             names,
+            index=None,
             key=state.RUN,
             bind="query-params",
             help="Every fine-tuned learner in the cache. One made by `python -m analysis fit` appears here too.",
@@ -65,7 +69,7 @@ def chosen_run() -> Run:
         job = service().jobs.current
         if job is not None:
             job_progress(job)
-    run = by_name[name]
+    run = by_name.get(name) or runs[0]
     service().warm(run)
     return run
 

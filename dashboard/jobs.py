@@ -37,7 +37,16 @@ class FitJob:
     def start(self) -> FitJob:
         """Start the process and the thread that listens to it."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "analysis", "fit", *self.arguments, "--progress", "json", "--die-with-parent"],
+            [
+                sys.executable,
+                "-m",
+                "analysis",
+                "fit",
+                *self.arguments,
+                "--progress",
+                "json",
+                "--die-with-parent",
+            ],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,8 +73,9 @@ class FitJob:
             self._process.terminate()
 
     def _listen(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
-        for line in self._process.stdout:
+        process = self._process
+        assert process is not None
+        for line in process.stdout or ():
             try:
                 event = json.loads(line)
             except json.JSONDecodeError:
@@ -77,14 +87,15 @@ class FitJob:
                 self.error = self.error or event.get("message")
             else:
                 self.event = event
-        code = self._process.wait()
+        code = process.wait()
         if code != 0 and self.error is None:
             self.error = "".join(self._said).strip() or f"The fine-tune ended with exit status {code}."
         self._ended.set()
 
     def _keep_stderr(self) -> None:
-        assert self._process is not None and self._process.stderr is not None
-        for line in self._process.stderr:
+        process = self._process
+        assert process is not None
+        for line in process.stderr or ():
             self._said.append(line)
 
 

@@ -27,12 +27,13 @@ from analysis.runs import Run, RunError, list_runs, open_run
 from dashboard.jobs import JobBoard
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from analysis.explain.keepdim import KeepdimCase
     from analysis.explain.probe import Probe
-    from analysis.explain.report import LayerReport
     from analysis.learner.store import LoadedLearner
+    from PIL.Image import Image
+    from torch import nn
+
+    from analysis.explain.keepdim import KeepdimCase, KeepdimCell
+    from analysis.explain.report import LayerReport
 
 UPLOAD = "upload:"  # image ids that start so are photos a user brought, named by their sha256
 Target = int | tuple[int, int]
@@ -177,6 +178,15 @@ class Service:
             )
         return open_image(path)
 
+    def decoded(self, run: Run, image: str, size: int) -> np.ndarray:
+        """The picture as the network sees it at an input of `size` pixels, (size, size, 3) uint8."""
+
+        def compute() -> np.ndarray:
+            loaded = self.resident(run).loaded
+            return loaded.picture(loaded.batch([self.picture(run, image)], size=size))[0]
+
+        return self._kept(("decoded", _digest(run), image, size), compute)
+
     def annotation(self, run: Run, image: str) -> Annotation:
         """The mask, head box and planted object of a picture, where its data set has them."""
         if image.startswith(UPLOAD):
@@ -222,9 +232,8 @@ class Service:
         """What the planted object of a demo picture does to the model, by drawing it away."""
 
         def compute() -> TwinEffect:
-            from PIL import Image as images
-
             from analysis.data.demo import twin
+            from PIL import Image as images
 
             without = images.fromarray(twin(Path(image).stem))
             logits = self._logits(run, [self.picture(run, image), without])
@@ -233,28 +242,32 @@ class Service:
         return self._kept(("twin", _digest(run), image), compute)
 
     def keepdim_cases(
-        self, run: Run, image: str, size: int, target: Target, batched: bool
+        self, run: Run, image: str, size: int, target: Target, batched: bool, chapter: bool
     ) -> dict[str, KeepdimCase]:
-        """Grad-CAM with and without `keepdim=True` at every layer, at an input of `size` pixels."""
+        """Grad-CAM with and without `keepdim=True` at every layer, at an input of `size` pixels.
+
+        `chapter` takes the chapter's ResNet-34 with random weights in place of the run's network.
+        """
 
         def compute() -> dict[str, KeepdimCase]:
             from analysis.explain.keepdim import keepdim_cases
 
-            loaded = self.resident(run).loaded
-            x = loaded.batch([self.picture(run, image)], size=size)
-            return keepdim_cases(loaded.model, x, target=target, batched=batched)
+            x = self.resident(run).loaded.batch([self.picture(run, image)], size=size)
+            return keepdim_cases(self._network(run, chapter), x, target=target, batched=batched)
 
-        return self._kept(("keepdim", _digest(run), image, size, target, batched), compute)
+        return self._kept(("keepdim", _digest(run), image, size, target, batched, chapter), compute)
 
-    def keepdim_table(self, run: Run, sizes: tuple[int, ...], batched: bool) -> pd.DataFrame:
+    def keepdim_table(
+        self, run: Run, sizes: tuple[int, ...], batched: bool, chapter: bool
+    ) -> tuple[KeepdimCell, ...]:
         """Which layers raise, are silently wrong or right without `keepdim`, at each input size."""
 
-        def compute() -> pd.DataFrame:
+        def compute() -> tuple[KeepdimCell, ...]:
             from analysis.explain.keepdim import keepdim_table
 
-            return keepdim_table(self.resident(run).loaded.model, sizes, batched=batched)
+            return tuple(keepdim_table(self._network(run, chapter), sizes, batched=batched))
 
-        return self._kept(("keepdim table", _digest(run), sizes, batched), compute)
+        return self._kept(("keepdim table", _digest(run), sizes, batched, chapter), compute)
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -264,6 +277,18 @@ class Service:
         loaded = self.resident(run).loaded
         with self._lock, torch.no_grad():
             return loaded.model.eval()(loaded.batch(pictures)).float().cpu().numpy()
+
+    def _network(self, run: Run, chapter: bool) -> nn.Module:
+        loaded = self.resident(run).loaded
+        if not chapter:
+            return loaded.model
+
+        def make() -> nn.Module:
+            from analysis.explain.reference import untrained_resnet34
+
+            return untrained_resnet34(len(run.manifest.class_names)).to(loaded.device)
+
+        return self._kept(("resnet34", len(run.manifest.class_names)), make)
 
     def _kept(self, key: object, compute: Callable[[], T]) -> T:
         with self._lock:

@@ -4,61 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analysis.browse import SORTS, Browse, browse
+from analysis.browse import browse
 from analysis.data.images import ImageError
 from analysis.runs import Run, RunError
 from dashboard import state
 from dashboard.components.photo_grid import Photo, photo_grid
+from dashboard.filters import filters, set_filters
 from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages
 from dashboard.service import predictions, thumbnail
 
 PER_PAGE = 24
-
-
-def filters(class_names: tuple[str, ...]) -> Browse:
-    """The row of controls above the gallery, every one of them part of the page's link."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        true = st.multiselect(
-            "True class", class_names, key=state.TRUE_CLASS, bind="query-params", placeholder="Any", width=190
-        )
-        predicted = st.multiselect(
-            "Predicted class",
-            class_names,
-            key=state.PREDICTED_CLASS,
-            bind="query-params",
-            placeholder="Any",
-            width=190,
-        )
-        low, high = st.slider(
-            "Confidence",
-            0.0,
-            1.0,
-            (0.0, 1.0),
-            0.01,
-            key=state.CONFIDENCE,
-            bind="query-params",
-            width=210,
-            help="The probability of the predicted class, after the softmax.",
-        )
-        name = st.text_input(
-            "File name contains", key=state.FILE_NAME, bind="query-params", width=170, max_chars=200
-        )
-        sort = st.selectbox(
-            "Order",
-            list(SORTS),
-            format_func=SORTS.__getitem__,
-            key=state.SORT,
-            bind="query-params",
-            width=190,
-            help="Loss: cross-entropy of the picture. Margin: gap between the two most probable classes.",
-        )
-        correct = st.toggle(
-            "Show correct ones too",
-            key=state.SHOW_CORRECT,
-            bind="query-params",
-            help="The gallery then shows the whole validation set, not only the mistakes.",
-        )
-    return Browse(tuple(true), tuple(predicted), (low, high), name.strip(), sort, correct)
 
 
 def card(run: Run, row: dict) -> Photo:
@@ -78,14 +33,6 @@ def card(run: Run, row: dict) -> Photo:
         jpeg=jpeg,
         problem=problem,
     )
-
-
-def clear_filters() -> None:
-    """Put every filter back to its default, also in the link."""
-    for key in (state.TRUE_CLASS, state.PREDICTED_CLASS):
-        st.session_state[key] = []
-    st.session_state[state.CONFIDENCE] = (0.0, 1.0)
-    st.session_state[state.FILE_NAME] = ""
 
 
 run = chosen_run()
@@ -108,7 +55,10 @@ with clear_messages(run):
         )
         if filtered:
             st.button(
-                "Remove the filters", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters
+                "Remove the filters",
+                icon=":material/filter_alt_off:",
+                type="tertiary",
+                on_click=set_filters,
             )
         st.download_button(
             "Table as CSV",
@@ -130,13 +80,11 @@ with clear_messages(run):
         pages = -(-len(shown) // PER_PAGE)
         with st.container(key="gallery"):
             grid = st.container()
-            page = (
-                st.pagination(pages, key=state.PAGE, bind="query-params") if pages > 1 else 1
-            )
+            page = st.pagination(pages, key=state.PAGE, bind="query-params") if pages > 1 else 1
         start = (min(page, pages) - 1) * PER_PAGE
         rows = shown.iloc[start : start + PER_PAGE].to_dict("records")
         with grid:
             opened = photo_grid([card(run, row) for row in rows], key="photos")
         if opened:
             st.session_state[state.CURRENT_IMAGE] = opened
-            st.switch_page(LAYERS_PAGE, query_params={state.RUN: run.name, state.IMAGE: opened})
+            st.switch_page(LAYERS_PAGE, query_params={state.IMAGE: opened})

@@ -6,24 +6,17 @@ from datetime import datetime
 
 import pandas as pd
 import streamlit as st
+from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
 
 from analysis.data.source import DataError
 from analysis.shortcut import shortcut_table
-from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
 from dashboard import state
-from dashboard.figures.confusion import confusion_chart
+from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
+from dashboard.filters import set_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
 from dashboard.service import predictions
-
-
-def open_cell(run_name: str, true: str, predicted: str) -> None:
-    """Go to the gallery, narrowed to one cell of the confusion matrix."""
-    query = {state.RUN: run_name, state.TRUE_CLASS: [true], state.PREDICTED_CLASS: [predicted]}
-    if true == predicted:
-        query[state.SHOW_CORRECT] = ["true"]
-    st.switch_page(ERRORS_PAGE, query_params=query)
 
 
 run = chosen_run()
@@ -52,9 +45,11 @@ with clear_messages(run):
             key=state.MATRIX,
             alt="Confusion matrix: true classes by predicted classes",
         )
-        cell = (picked.get("selection", {}).get("cell") or [None])[0] if picked else None
+        cell = (picked.get("selection", {}).get(CELL) or [None])[0] if picked else None
         if cell:
-            open_cell(run.name, cell["true"], cell["predicted"])
+            true, predicted = cell["true"], cell["predicted"]
+            set_filters((true,), (predicted,), correct=true == predicted)
+            st.switch_page(ERRORS_PAGE)
     with wide:
         st.subheader("Loss of every picture")
         st.altair_chart(loss_histogram(table, theme=theme()), alt="Histogram of the losses, right and wrong")
@@ -73,8 +68,8 @@ with clear_messages(run):
             with st.container(border=True):
                 st.subheader("What the demo hid in the pictures")
                 st.write(
-                    "In training, a ball lies beside most dogs and few cats; in validation it comes with both "
-                    "alike. A learner that looks for the ball instead of the animal shows it here:"
+                    "In training, a ball lies beside most dogs and few cats; in validation it comes with "
+                    "both alike. A learner that looks for the ball instead of the animal shows it here:"
                 )
                 try:
                     st.dataframe(shortcut_table(table, manifest.data_root), hide_index=True)

@@ -1,0 +1,65 @@
+"""The gallery's filters: the controls, and setting them from elsewhere."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from analysis.browse import SORTS, Browse
+from dashboard import state
+
+FULL_RANGE = (0.0, 1.0)
+
+
+def filters(class_names: tuple[str, ...]) -> Browse:
+    """The row of controls above the gallery, every one of them part of the page's link."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        true = st.multiselect(
+            "True class", class_names, key=state.TRUE_CLASS, bind="query-params", placeholder="Any", width=190
+        )
+        predicted = st.multiselect(
+            "Predicted class",
+            class_names,
+            key=state.PREDICTED_CLASS,
+            bind="query-params",
+            placeholder="Any",
+            width=190,
+        )
+        low, high = st.slider(
+            "Confidence",
+            0.0,
+            1.0,
+            FULL_RANGE,
+            0.01,
+            key=state.CONFIDENCE,
+            bind="query-params",
+            width=210,
+            help="The probability of the predicted class, after the softmax.",
+        )
+        name = st.text_input(
+            "File name contains", key=state.FILE_NAME, bind="query-params", width=170, max_chars=200
+        )
+        sort = st.selectbox(
+            "Order",
+            list(SORTS),
+            format_func=SORTS.__getitem__,
+            key=state.SORT,
+            bind="query-params",
+            width=190,
+            help="Loss: cross-entropy of the picture. Margin: gap between the two most probable classes.",
+        )
+        correct = st.toggle(
+            "Show correct ones too",
+            key=state.SHOW_CORRECT,
+            bind="query-params",
+            help="The gallery then shows the whole validation set, not only the mistakes.",
+        )
+    return Browse(tuple(true), tuple(predicted), (low, high), name.strip(), sort, correct)
+
+
+def set_filters(true: tuple[str, ...] = (), predicted: tuple[str, ...] = (), correct: bool = False) -> None:
+    """Put the filters to these classes and all others back to their defaults, also in the link."""
+    st.session_state[state.TRUE_CLASS] = list(true)
+    st.session_state[state.PREDICTED_CLASS] = list(predicted)
+    st.session_state[state.CONFIDENCE] = FULL_RANGE
+    st.session_state[state.FILE_NAME] = ""
+    st.session_state[state.SHOW_CORRECT] = correct

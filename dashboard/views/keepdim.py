@@ -1,0 +1,128 @@
+"""The book's further research: what becomes of the map when `keepdim=True` is left out."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from analysis.explain.keepdim import KeepdimCase
+from dashboard import state
+from dashboard.chosen_image import chosen_image, explained, step_buttons
+from dashboard.figures.keepdim import CELL, keepdim_figure, keepdim_table_chart
+from dashboard.figures.options import LayerViewOptions
+from dashboard.frame import chosen_run, clear_messages, theme
+from dashboard.service import service
+
+SIZES = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
+NETWORKS = {"learner": "This learner", "resnet34": "The chapter's resnet34, untrained"}
+VERDICTS = {
+    "raises": "Without `keepdim=True` PyTorch raises an error here.",
+    "silent": "Without `keepdim=True` nothing is raised here, and the map is **wrong**.",
+    "right": "Without `keepdim=True` the map happens to be right here.",
+}
+
+
+def shape(case: KeepdimCase) -> str:
+    """The activations' shape, as "64 × 64 × 64"."""
+    return " × ".join(str(dim.activations) for dim in case.right_alignment)
+
+
+def alignment(case: KeepdimCase, with_keepdim: bool) -> pd.DataFrame:
+    """The sizes under one another as PyTorch aligns them, from the right."""
+    dims = case.right_alignment if with_keepdim else case.alignment
+    rows = {
+        "weights": ["—" if dim.weights is None else str(dim.weights) for dim in dims],
+        "activations": [str(dim.activations) for dim in dims],
+        "product": ["clash" if dim.product is None else str(dim.product) for dim in dims],
+    }
+    columns = [f"dim {index - len(dims)}" for index in range(len(dims))]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def steps(case: KeepdimCase, with_keepdim: bool) -> None:
+    """The lines of the recipe and the shapes they give, then how the product aligns."""
+    st.markdown("**with** `keepdim=True`" if with_keepdim else "**without** `keepdim`")
+    lines = case.right_steps if with_keepdim else case.steps
+    st.dataframe(pd.DataFrame(lines, columns=["code", "gives"]), hide_index=True)
+    st.caption("How PyTorch aligns the product, from the right:")
+    st.table(alignment(case, with_keepdim))
+
+
+run = chosen_run()
+with clear_messages(run):
+    image = chosen_image(run)
+    if image is None:
+        st.stop()
+    st.title("Keepdim")
+    st.write(
+        "Grad-CAM weighs every channel by the mean of its gradient. The mean drops two dimensions unless it is "
+        "told `keepdim=True`, and then PyTorch lines the weights up with the **columns** of the map."
+    )
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"**{image.name}**")
+        step_buttons(run, image)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        network = st.selectbox(
+            "Network",
+            list(NETWORKS),
+            format_func=NETWORKS.__getitem__,
+            key="network",
+            bind="query-params",
+            width=260,
+            help="Shapes alone decide what happens. The chapter's ResNet-34 meets 64 × 64 × 64 at 256 pixels.",
+        )
+        size = st.select_slider(
+            "Input size (pixels)", SIZES, 256, key=state.INPUT_SIZE, bind="query-params", width=300
+        )
+        batched = st.toggle(
+            "Batched",
+            key=state.BATCHED,
+            bind="query-params",
+            help="(B, C) × (B, C, h, w) for a whole batch, in place of (C) × (C, h, w) for one picture.",
+        )
+        target = explained(run, image)
+    chapter = network == "resnet34"
+    with st.spinner("Running the network at this size…", show_time=True):
+        cases = service().keepdim_cases(run, image.id, size, target, batched, chapter)
+        picture = service().decoded(run, image.id, size)
+    names = list(cases)
+    silent = next((name for name in names if cases[name].outcome == "silent"), names[-1])
+    layer_key = f"{state.KEEPDIM_LAYER}_{network}"
+    layer = st.selectbox(
+        "Layer",
+        names,
+        index=names.index(silent),
+        format_func=lambda name: f"{name} · {shape(cases[name])} · {cases[name].outcome}",
+        width=420,
+        key=layer_key,
+        persist_state="session",
+    )
+    case = cases[layer]
+    {"raises": st.info, "silent": st.error, "right": st.success}[case.outcome](VERDICTS[case.outcome])
+    if case.error:
+        st.code(case.error, language=None, wrap_lines=True)
+    options = LayerViewOptions(smooth=False, theme=theme(), height=430)
+    st.plotly_chart(keepdim_figure(case, picture, options), theme=None, key="keepdim_figure")
+    without, with_it = st.columns(2, gap="large")
+    with without:
+        steps(case, with_keepdim=False)
+    with with_it:
+        steps(case, with_keepdim=True)
+
+    st.subheader("Every layer at every input size")
+    st.caption("Click a cell to see that case above.")
+    with st.spinner("Looking up the shapes…"):
+        table = service().keepdim_table(run, SIZES, batched, chapter)
+
+    def show_cell() -> None:
+        picked = st.session_state["keepdim_table"]["selection"].get(CELL) or []
+        if picked:
+            st.session_state[state.INPUT_SIZE] = picked[0]["size"]
+            st.session_state[layer_key] = picked[0]["layer"]
+
+    st.altair_chart(
+        keepdim_table_chart(table, theme=theme()),
+        on_select=show_cell,
+        key="keepdim_table",
+        alt="Layer by input size: raises, silent or right",
+    )

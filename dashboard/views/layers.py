@@ -1,0 +1,231 @@
+"""One picture: CAM beside Grad-CAM at every layer."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import streamlit as st
+
+from analysis.explain.report import LayerReport
+from analysis.runs import Run
+from dashboard import state
+from dashboard.chosen_image import ChosenImage, chosen_image, explained, step_buttons
+from dashboard.figures.agreement import agreement_figure, agreement_table
+from dashboard.figures.layers import layers_figure
+from dashboard.figures.options import LayerViewOptions
+from dashboard.figures.palette import colour_scales
+from dashboard.figures.png import view_png
+from dashboard.figures.probabilities import probabilities_chart
+from dashboard.frame import KEEPDIM_PAGE, chosen_run, clear_messages, theme
+from dashboard.service import service
+
+
+def headline(run: Run, image: ChosenImage) -> None:
+    """The picture's name, what it is and what the learner took it for."""
+    names = run.manifest.class_names
+    st.title("Layers")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        sure = f"{image.probabilities[image.predicted]:.1%}"
+        if image.label is None:
+            st.markdown(f"**{image.name}** · predicted **{names[image.predicted]}** ({sure})")
+        else:
+            verdict = ":green-badge[right]" if image.label == image.predicted else ":red-badge[wrong]"
+            st.markdown(
+                f"**{image.name}** · true **{names[image.label]}** · predicted "
+                f"**{names[image.predicted]}** ({sure}) {verdict}"
+            )
+        step_buttons(run, image)
+
+
+def display_controls(report: LayerReport) -> LayerViewOptions:
+    """How the maps are drawn; every choice is part of the page's link."""
+    labels = [row.label for row in report.rows]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = st.selectbox(
+            "Open at layer",
+            range(len(labels)),
+            index=len(labels) - 1,
+            format_func=labels.__getitem__,
+            key=state.LAYER,
+            bind="query-params",
+            width=260,
+            help="Where the slider below the maps stands when they are drawn. The slider itself asks the "
+            "server for nothing.",
+        )
+        opacity = st.slider(
+            "Opacity of the map", 0.0, 1.0, 0.6, 0.05, key=state.OPACITY, bind="query-params", width=150
+        )
+        relu = st.toggle(
+            "ReLU",
+            key=state.RELU,
+            bind="query-params",
+            help="Keep only what speaks for the class, as in the Grad-CAM paper. The book shows the signed map.",
+        )
+        colours = st.selectbox(
+            "Colours",
+            colour_scales(relu),
+            key=f"{state.COLOURS}_relu" if relu else state.COLOURS,
+            bind="query-params",
+            width=120,
+            help="A signed map gets a diverging scale around zero; after ReLU a map has one sign.",
+        )
+        smooth = st.toggle(
+            "Smooth",
+            key=state.SMOOTH,
+            bind="query-params",
+            help="Interpolate between the cells. Off shows the cells that the network really has.",
+        )
+        same = st.toggle(
+            "Same scale for both",
+            key=state.SAME_SCALE,
+            bind="query-params",
+            help="CAM and Grad-CAM are drawn with one colour bar, so that their values can be compared.",
+        )
+        outlines = (report.mask is not None or report.shortcut is not None) and st.toggle(
+            "Outlines",
+            value=True,
+            key=state.OUTLINES,
+            bind="query-params",
+            help="Around the annotated animal and, in the demo, around the planted ball.",
+        )
+    return LayerViewOptions(
+        layer=layer,
+        opacity=opacity,
+        relu=relu,
+        smooth=smooth,
+        colours=colours,
+        same_scale=same,
+        pet_outline=outlines,
+        shortcut_outline=outlines,
+        theme=theme(),
+    )
+
+
+def raw_maps(report: LayerReport) -> bytes:
+    """The signed maps of all layers as an NPZ file: `cam/<layer>`, `gradcam/<layer>`, logits, class names."""
+    arrays: dict[str, np.ndarray] = {
+        "logits": report.logits,
+        "class_names": np.array(report.class_names),
+        "target": np.array(report.target),
+    }
+    for row in report.rows:
+        arrays[f"gradcam/{row.layer.name}"] = row.gradcam
+        if row.cam is not None:
+            arrays[f"cam/{row.layer.name}"] = row.cam
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def certificate(report: LayerReport) -> None:
+    """Whether the last layer's CAM really adds up to the score it claims to explain."""
+    row = next((row for row in reversed(report.rows) if row.certificate is not None), None)
+    if row is None:
+        return
+    proof = row.certificate
+    if proof.kind == "exact":
+        st.success(
+            f"CAM at {row.label} is exact: its mean plus the bias is {proof.mean_plus_bias:.4f}, the logit is "
+            f"{proof.logit:.4f} (residual {proof.residual:.1e}).",
+            icon=":material/verified:",
+        )
+    else:
+        st.warning(
+            f"CAM at {row.label} is the book's approximation: {row.cam_note} Its mean plus the bias is "
+            f"{proof.mean_plus_bias:.2f}, the logit is {proof.logit:.2f} (residual {proof.residual:.2f}).",
+            icon=":material/rule:",
+        )
+
+
+def planted_object(run: Run, image: ChosenImage, report: LayerReport) -> None:
+    """The demo's own experiment: the same picture drawn again without the ball."""
+    names = report.class_names
+    effect = service().twin_effect(run, image.id)
+    change = effect.with_object - effect.without_object
+    first, second = st.columns([1, 3])
+    first.image(effect.picture, width="stretch", alt="The same picture drawn without the ball")
+    with second:
+        st.markdown("**The same picture without the ball**")
+        st.write(
+            "The demo can draw this very picture again without the ball it planted. So the ball's true effect "
+            f"on the {names[0]} − {names[1]} logit is known: **{change[0] - change[1]:+.2f}** (from "
+            f"{effect.without_object[0] - effect.without_object[1]:+.2f} without the ball to "
+            f"{effect.with_object[0] - effect.with_object[1]:+.2f} with it). A faithful map has to be hot there."
+        )
+
+
+run = chosen_run()
+with clear_messages(run):
+    image = chosen_image(run)
+    if image is None:
+        st.stop()
+    headline(run, image)
+    target = explained(run, image)
+    with st.spinner("Loading the learner and explaining the picture…", show_time=True):
+        report = service().report(run, image.id, target)
+
+    options = display_controls(report)
+    side, main = st.columns([1, 4], gap="medium")
+    with side:
+        st.image(report.image, width="stretch", caption="What the network sees, decoded", alt=image.name)
+        st.altair_chart(
+            probabilities_chart(
+                report.class_names,
+                report.probabilities,
+                None if image.label is None else report.class_names[image.label],
+                report.class_names[image.predicted],
+                theme=theme(),
+            ),
+            alt="Class probabilities",
+        )
+    with main:
+        st.plotly_chart(
+            layers_figure(report, options),
+            theme=None,
+            key="layers_figure",
+            config={"displaylogo": False},
+            alt="CAM beside Grad-CAM with a slider through the layers",
+        )
+        certificate(report)
+        if run.manifest.recipe.head == "linear" and report.rows[-1].cam_kind == "exact":
+            st.caption(
+                "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ "
+                "there only in scale."
+            )
+
+    if report.shortcut is not None and run.manifest.recipe.source == "demo":
+        with st.container(border=True):
+            planted_object(run, image, report)
+
+    st.subheader("How far the two agree, layer by layer")
+    table_side, plot_side = st.columns([3, 2], gap="medium")
+    table_side.dataframe(agreement_table(report), hide_index=True, alt="Agreement of CAM and Grad-CAM")
+    plot_side.plotly_chart(agreement_figure(report, theme=theme()), theme=None, key="agreement_figure")
+
+    with st.container(horizontal=True):
+        stem = image.name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")
+        st.download_button(
+            "View as PNG",
+            data=lambda: view_png(report, options.layer, options),
+            file_name=f"{stem}-{report.rows[options.layer].layer.name}.png",
+            mime="image/png",
+            icon=":material/image:",
+            on_click="ignore",
+            help="The layer chosen at “Open at layer”, drawn as set above.",
+        )
+        st.download_button(
+            "Raw maps as NPZ",
+            data=lambda: raw_maps(report),
+            file_name=f"{stem}-maps.npz",
+            mime="application/octet-stream",
+            icon=":material/data_array:",
+            on_click="ignore",
+            help="Signed float32 maps of every layer at its own resolution, for numpy.load.",
+        )
+        st.page_link(
+            KEEPDIM_PAGE,
+            label="The same picture without keepdim",
+            icon=":material/compress:",
+            query_params={state.IMAGE: image.id},
+        )

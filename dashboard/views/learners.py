@@ -1,0 +1,113 @@
+"""The learners in the cache, and a form that fine-tunes another one."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from analysis.summary import accuracy
+
+from analysis.data.source import TASKS
+from analysis.learner.recipe import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
+from analysis.runs import list_broken
+from dashboard.frame import chosen_run, clear_messages
+from dashboard.service import predictions, service
+
+SOURCE_NAMES = {
+    "demo": "Demo: drawn cats and dogs, offline",
+    "pets": "Oxford-IIIT Pets, downloaded by fastai (about 800 MB)",
+    "folder": "A folder of my own pictures",
+}
+TASK_NAMES = {"species": "Cat or dog", "breeds": "Which breed", "folder": "The folder's classes"}
+HEAD_NAMES = {
+    "linear": "Linear: average pool, BatchNorm, Linear (CAM is exact)",
+    "book": "As in the book: fastai's default head (CAM is an approximation)",
+}
+
+
+def recipe_form() -> Recipe | None:
+    """The form; returns a recipe once it is sent off and makes sense."""
+    source = st.radio("Pictures", list(SOURCE_NAMES), format_func=SOURCE_NAMES.__getitem__, key="new_source")
+    defaults = DEFAULTS[source]
+    with st.form("fine_tune", border=False):
+        tasks = TASKS[source]
+        task = st.selectbox("Question", tasks, format_func=TASK_NAMES.__getitem__, disabled=len(tasks) == 1)
+        path = None
+        if source == "folder":
+            path = st.text_input(
+                "Folder on this machine",
+                placeholder="/home/me/pictures",
+                help="One sub-folder a class, or file names as in Oxford-IIIT Pets (breed_1.jpg).",
+            ).strip()
+        network, head = st.columns(2)
+        arch = network.selectbox(
+            "Network",
+            ARCHITECTURES,
+            index=ARCHITECTURES.index(defaults["arch"]),
+            key=f"arch_{source}",
+            help="efficientnet_lite0's ImageNet weights come with the installation; a resnet's are downloaded.",
+        )
+        kind = head.selectbox("Head", list(HEAD_NAMES), format_func=HEAD_NAMES.__getitem__)
+        size, epochs, seed = st.columns(3)
+        recipe_size = size.number_input("Input size (pixels)", 64, 512, 224, 32)
+        recipe_epochs = epochs.number_input(
+            "Full epochs", 1, 50, 1, help="After one epoch with the body frozen."
+        )
+        recipe_seed = seed.number_input("Seed", 0, 2**31 - 1, 21, help="Of the split and of the training.")
+        pretrained = st.checkbox("Start from ImageNet weights", value=True)
+        if not st.form_submit_button("Fine-tune", type="primary", icon=":material/model_training:"):
+            return None
+    if source == "folder" and not path:
+        st.error("Name the folder that holds the pictures.")
+        return None
+    try:
+        return Recipe.for_source(
+            source,
+            task=task,
+            path=path,
+            arch=arch,
+            head=kind,
+            size=int(recipe_size),
+            epochs=int(recipe_epochs),
+            seed=int(recipe_seed),
+            pretrained=pretrained,
+        )
+    except RecipeError as problem:
+        st.error(str(problem))
+        return None
+
+
+run = chosen_run()
+with clear_messages():
+    st.title("Learners")
+    rows = []
+    for known in service().runs():
+        table = predictions(known)
+        rows.append(
+            {
+                "learner": known.name,
+                "pictures": known.manifest.recipe.source,
+                "network": known.manifest.recipe.arch,
+                "head": known.manifest.recipe.head,
+                "accuracy": f"{accuracy(table):.1%}",
+                "validation pictures": len(table),
+                "made": known.manifest.created[:16].replace("T", " "),
+                "on": known.manifest.device,
+            }
+        )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The learners in the cache")
+    for path, reason in list_broken():
+        st.warning(f"{path}: {reason}", title="A folder that holds no usable learner")
+
+    st.subheader("Fine-tune another one")
+    job = service().jobs.current
+    if job is not None and job.running:
+        st.info("A fine-tune is running; its progress stands in the sidebar.")
+        st.button("Stop it", icon=":material/stop:", on_click=job.cancel)
+    else:
+        recipe = recipe_form()
+        if recipe is not None:
+            service().jobs.start(["--recipe", recipe.to_json()])
+            st.rerun()
+    st.caption(
+        "The same from a terminal: `python -m analysis fit --source pets`. It appears here when it is done."
+    )
