@@ -184,14 +184,10 @@ def _fold(calls: Sequence[Call], activation: Tensor) -> tuple[Tensor, Tensor]:
 
 def _batch_norm(module: nn.Module) -> tuple[Tensor, Tensor]:
     """BatchNorm in evaluation mode as scale and shift, float64 (Ioffe and Szegedy 2015, algorithm 2)."""
-    mean, variance = module.running_mean.double(), module.running_var.double()  # type: ignore[operator,union-attr]
-    scale = (variance + module.eps).rsqrt()  # type: ignore[operator]
-    if module.weight is not None:
-        scale = scale * module.weight.detach().double()  # type: ignore[operator,union-attr]
-    shift = -mean * scale
-    if module.bias is not None:
-        shift = shift + module.bias.detach().double()  # type: ignore[operator,union-attr]
-    return scale, shift
+    state = {name: tensor.detach().double() for name, tensor in module.state_dict().items()}
+    scale = (state["running_var"] + float(module.eps)).rsqrt()  # type: ignore[arg-type]
+    scale = scale * state.get("weight", 1.0)
+    return scale, state.get("bias", 0.0) - state["running_mean"] * scale
 
 
 def _has_state(module: nn.Module) -> bool:

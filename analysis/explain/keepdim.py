@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from analysis.explain.agreement import correlation
 from analysis.explain.capture import Targets, capture
 from analysis.explain.errors import ExplainError
+from analysis.explain.layers import explainable_layers, stage_layers
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,18 @@ def keepdim_case(activation: Tensor, gradient: Tensor, batched: bool = False) ->
 
 
 def keepdim_cases(
-    model: nn.Module, x: Tensor, layers: Sequence[str], target: Targets = None, batched: bool = False
+    model: nn.Module,
+    x: Tensor,
+    layers: Sequence[str] | None = None,
+    target: Targets = None,
+    batched: bool = False,
 ) -> dict[str, KeepdimCase]:
-    """`keepdim_case` for several layers of a model at x (B, 3, H, W), from one forward and one backward."""
-    taken = capture(model, x, layers, target)
+    """`keepdim_case` for several layers of a model at x (B, 3, H, W), from one forward and one backward.
+
+    `layers` defaults to the stages of the network; `target` is as in `explain`.
+    """
+    names = _stages(model, x) if layers is None else layers
+    taken = capture(model, x, names, target)
     return {
         name: keepdim_case(taken.activations[name], taken.gradients[name], batched)
         for name in taken.activations
@@ -138,32 +147,46 @@ def keepdim_cases(
 
 
 def keepdim_table(
-    model: nn.Module, sizes: Sequence[int], layers: Sequence[str], batch: int | None = None
+    model: nn.Module,
+    sizes: Sequence[int],
+    layers: Sequence[str] | None = None,
+    batched: bool = False,
+    batch: int = 1,
 ) -> list[KeepdimCell]:
-    """What happens at each layer for each square input size, layer by layer in the order given.
+    """What happens at each layer for each square input size, layer by layer, sizes in the order given.
 
-    The shapes come from a real forward pass of one black picture a size, without a backward pass. `batch`
-    as in `outcome`. Raises ExplainError for a size the model cannot take.
+    The shapes come from a real forward pass of one black picture a size, without a backward pass.
+    `layers` defaults to the stages of the network at the largest size; `batched` asks about the batched
+    code with `batch` images. Raises ExplainError for a size the model cannot take.
     """
-    weights = next(model.parameters())
+    if not sizes:
+        raise ExplainError("name at least one input size")
+    names = _stages(model, _black_picture(model, max(sizes))) if layers is None else layers
     shapes: dict[tuple[str, int], torch.Size] = {}
     for size in sizes:
-        x = torch.zeros(1, 3, size, size, device=weights.device, dtype=weights.dtype)
         try:
-            taken = capture(model, x, layers, gradients=False)
+            taken = capture(model, _black_picture(model, size), names, gradients=False)
         except RuntimeError as error:
             raise ExplainError(
                 f"the model cannot take a picture of {size} x {size} pixels: {error}"
             ) from error
         shapes |= {(name, size): activation.shape for name, activation in taken.activations.items()}
     cells = []
-    for name in dict.fromkeys(layers):
+    for name in dict.fromkeys(names):
         for size in sizes:
             _, channels, height, width = shapes[name, size]
-            cells.append(
-                KeepdimCell(name, size, channels, height, width, outcome(channels, height, width, batch))
-            )
+            result = outcome(channels, height, width, batch if batched else None)
+            cells.append(KeepdimCell(name, size, channels, height, width, result))
     return cells
+
+
+def _stages(model: nn.Module, x: Tensor) -> list[str]:
+    return [info.name for info in stage_layers(explainable_layers(model, x))]
+
+
+def _black_picture(model: nn.Module, size: int) -> Tensor:
+    weights = next(model.parameters())
+    return torch.zeros(1, 3, size, size, device=weights.device, dtype=weights.dtype)
 
 
 def _run(

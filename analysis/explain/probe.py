@@ -8,7 +8,7 @@ is the probe's own logit. Its validation accuracy says how well the layer tells 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from analysis.explain.capture import capture
 from analysis.explain.errors import ExplainError
 
+PROBES_FILE = "probes.safetensors"
 _FORMAT = "camlens-probes-1"
 _MAX_ITERATIONS = 500
 # How far below the least likely class that was seen a class stays that no training picture shows.
@@ -127,23 +128,31 @@ def fit_probe(
     return Probe(probe.weight, probe.bias, accuracy=float(right.mean()) if len(right) else float("nan"))
 
 
-def save_probes(probes: dict[str, Probe], path: Path) -> None:
-    """Write probes by layer name to one safetensors file; accuracies stand as JSON in its header."""
+def save_probes(probes: Mapping[str, Probe], folder: Path) -> Path:
+    """Write probes by layer name to `probes.safetensors` in a folder, and return that file.
+
+    The accuracies stand as JSON in its header.
+    """
     tensors = {f"{layer}/weight": probe.weight for layer, probe in probes.items()}
     tensors |= {f"{layer}/bias": probe.bias for layer, probe in probes.items()}
     accuracies = {layer: probe.accuracy for layer, probe in probes.items()}
+    path = Path(folder) / PROBES_FILE
     save_file(
         {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
         path,
         metadata={"format": _FORMAT, "accuracy": json.dumps(accuracies)},
     )
+    return path
 
 
-def load_probes(path: Path) -> dict[str, Probe]:
-    """Read what `save_probes` wrote, in the order it was saved.
+def load_probes(folder: Path) -> dict[str, Probe]:
+    """Read what `save_probes` wrote, in the order it was saved; nothing where no probes were saved.
 
-    Raises FileNotFoundError where there is no such file, ExplainError where it holds something else.
+    Raises ExplainError where the file is damaged or holds something else.
     """
+    path = Path(folder) / PROBES_FILE
+    if not path.is_file():
+        return {}
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
