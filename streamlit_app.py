@@ -8,17 +8,17 @@ VIEWS = "dashboard/views"
 page = st.navigation(
     [
         st.Page(
+            f"{VIEWS}/overview.py",
+            title="Overview",
+            icon=":material/monitoring:",
+            help="What the learner is and how well it does: accuracy, confusion matrix, losses.",
+        ),
+        st.Page(
             f"{VIEWS}/errors.py",
             title="Errors",
             icon=":material/photo_library:",
             help="The validation pictures that the learner got wrong: filter, sort, open one.",
             default=True,
-        ),
-        st.Page(
-            f"{VIEWS}/overview.py",
-            title="Overview",
-            icon=":material/monitoring:",
-            help="What the learner is and how well it does: accuracy, confusion matrix, losses.",
         ),
         st.Page(
             f"{VIEWS}/layers.py",
