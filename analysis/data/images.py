@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from analysis.errors import CamLensError
 
 MAX_PIXELS = 50_000_000
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm"))
 _EXIF_ORIENTATION = 0x0112
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))  # EXIF orientations that swap width and height
