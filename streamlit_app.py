@@ -1,8 +1,12 @@
 """CAM Lens: `streamlit run streamlit_app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config(page_title="CAM Lens", page_icon=":material/center_focus_strong:", layout="wide")
+ICON = Path(__file__).parent / "docs" / "icon.png"
+st.set_page_config(page_title="CAM Lens", page_icon=str(ICON), layout="wide")
+st.logo(str(ICON), size="large")
 
 VIEWS = "dashboard/views"
 page = st.navigation(

@@ -60,6 +60,7 @@ def chosen_run() -> Run:
             "Learner",
             names,
             index=None,
+            required=True,
             key=state.RUN,
             bind="query-params",
             help="Every fine-tuned learner in the cache. One made by `python -m analysis fit` appears here too.",

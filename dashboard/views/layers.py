@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.explain.report import LayerReport
 from analysis.runs import Run
@@ -38,10 +39,10 @@ def headline(run: Run, image: ChosenImage) -> None:
         step_buttons(run, image)
 
 
-def display_controls(report: LayerReport) -> LayerViewOptions:
+def display_controls(report: LayerReport, place: DeltaGenerator) -> LayerViewOptions:
     """How the maps are drawn; every choice is part of the page's link."""
     labels = [row.label for row in report.rows]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with place:
         layer = st.selectbox(
             "Open at layer",
             range(len(labels)),
@@ -49,12 +50,12 @@ def display_controls(report: LayerReport) -> LayerViewOptions:
             format_func=labels.__getitem__,
             key=state.LAYER,
             bind="query-params",
-            width=260,
+            width=230,
             help="Where the slider below the maps stands when they are drawn. The slider itself asks the "
             "server for nothing.",
         )
         opacity = st.slider(
-            "Opacity of the map", 0.0, 1.0, 0.6, 0.05, key=state.OPACITY, bind="query-params", width=150
+            "Opacity of the map", 0.0, 1.0, 0.6, 0.05, key=state.OPACITY, bind="query-params", width=130
         )
         relu = st.toggle(
             "ReLU",
@@ -161,11 +162,13 @@ with clear_messages(run):
     if image is None:
         st.stop()
     headline(run, image)
-    target = explained(run, image)
+    controls = st.container(horizontal=True, vertical_alignment="bottom")
+    with controls:
+        target = explained(run, image)
     with st.spinner("Loading the learner and explaining the picture…", show_time=True):
         report = service().report(run, image.id, target)
 
-    options = display_controls(report)
+    options = display_controls(report, controls)
     side, main = st.columns([1, 4], gap="medium")
     with side:
         st.image(report.image, width="stretch", caption="What the network sees, decoded", alt=image.name)
@@ -199,10 +202,9 @@ with clear_messages(run):
             planted_object(run, image, report)
 
     st.subheader("How far the two agree, layer by layer")
-    table_side, plot_side = st.columns([3, 2], gap="medium")
-    table_side.dataframe(agreement_table(report), hide_index=True, alt="Agreement of CAM and Grad-CAM")
-    plot_side.plotly_chart(agreement_figure(report, theme=theme()), theme=None, key="agreement_figure")
-
+    plot, numbers = st.tabs(["Over the layers", "In numbers"])
+    plot.plotly_chart(agreement_figure(report, theme=theme()), theme=None, key="agreement_figure")
+    numbers.dataframe(agreement_table(report), hide_index=True, alt="Agreement of CAM and Grad-CAM")
     with st.container(horizontal=True):
         stem = image.name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")
         st.download_button(

@@ -1,0 +1,42 @@
+"""The pages run in-process, on a tiny learner in a home of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def home(tiny_run, monkeypatch):
+    """`CAMLENS_HOME` of the tiny run, so that the pages find it."""
+    folder = tiny_run.path.parent.parent
+    monkeypatch.setenv("CAMLENS_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def open_view(home):
+    """Open a page by its file name, with query parameters and session state."""
+
+    def opened(view: str, query: dict | None = None, state: dict | None = None) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+        app.run()
+        for name, value in (query or {}).items():
+            app.query_params[name] = value
+        for name, value in (state or {}).items():
+            app.session_state[name] = value
+        app.switch_page(f"dashboard/views/{view}.py").run()
+        assert not app.exception, [problem.value for problem in app.exception]
+        return app
+
+    return opened
+
+
+def words(app: AppTest) -> str:
+    """Everything a page says in words."""
+    lists = (app.title, app.subheader, app.markdown, app.caption, app.error, app.warning, app.info, app.success)
+    return "\n".join(str(element.value) for elements in lists for element in elements)
