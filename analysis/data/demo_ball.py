@@ -1,0 +1,53 @@
+"""The planted shortcut: a shiny red ball with a white band, and the shadow it throws."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.data.demo_canvas import SIZE, Array, Colour, ellipse, fill, mix, paint, rasterise, soft_shadow, step
+
+RED: Colour = (214, 34, 38)
+
+
+def ball_place(covered: Array, feet: float, scale: float, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Where the ball lies: x, y and radius in pixels, on the ground and away from the animal.
+
+    `covered` (SIZE, SIZE) is the animal's coverage, of which the ball shall hide as little as it can; `scale`
+    multiplies the radius. The place does not depend on whether the ball is drawn.
+    """
+    radius = float(rng.uniform(17.0, 22.0)) * scale
+    best, least = (radius + 4, SIZE - radius - 4), np.inf
+    for _ in range(12):
+        x = float(rng.uniform(radius + 3, SIZE - radius - 3))
+        y = float(np.clip(feet + rng.uniform(-14, 16) - radius, 90, SIZE - radius - 3))
+        x0, x1, y0, y1 = (int(v) for v in (x - radius, x + radius, y - radius, y + radius))
+        hidden = float(covered[max(0, y0) : y1, max(0, x0) : x1].mean())
+        if hidden < least:
+            best, least = (x, y), hidden
+    return *best, radius
+
+
+def draw_ball(
+    canvas: Array, place: tuple[float, float, float], light: tuple[float, float], rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Paint the ball in place; returns its mask and the area it touches (ball and shadow), bool (SIZE, SIZE)."""
+    x, y, r = place
+    before = canvas.copy()
+    soft_shadow(canvas, ellipse(x - 0.35 * r * light[0], y + 0.92 * r, 1.05 * r, 0.3 * r), 2.5, 0.45)
+    patch = rasterise(ellipse(x, y, r, r, n=72))
+    px, py = patch.grid()
+    u, v = (px - np.float32(x)) / np.float32(r), (py - np.float32(y)) / np.float32(r)
+    depth = np.sqrt(np.clip(1 - u * u - v * v, 0, 1))
+    turn = rng.uniform(0, np.pi)
+    band = np.abs(u * np.cos(turn) + v * np.sin(turn) + 0.25 * depth)
+    colour = mix(RED, (244, 240, 232), 1 - step(band.astype(np.float32), 0.17, 0.05))
+    facing = np.clip(0.62 * depth + 0.5 * (u * light[0] + v * light[1]), 0, 1)
+    colour = colour * (0.5 + 0.62 * facing)[..., None]
+    paint(canvas, patch, np.minimum(colour, 255))
+    fill(
+        canvas, ellipse(x + 0.42 * r * light[0], y + 0.45 * r * light[1], 0.2 * r, 0.14 * r), (255, 250, 246), 0.8
+    )
+    mask = np.zeros((SIZE, SIZE), bool)
+    mask[patch.rows, patch.columns] = patch.alpha > 0.5
+    return mask, np.any(canvas != before, axis=-1)
