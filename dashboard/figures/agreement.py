@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Reading = Callable[[LayerRow], float | None]
 
-CHANCE_OVERLAP = 0.2
+CAM_KINDS = {"exact": "exact", "book": "as in the book", "probe": "linear probe", "none": "none"}
 
 
 def _agreement(name: str) -> Reading:
@@ -97,8 +97,8 @@ def agreement_figure(report: LayerReport, theme: Theme = "light", height: int = 
         font={"color": ink.text},
         hovermode="x unified",
         hoverlabel={"bgcolor": ink.surface, "font": {"color": ink.text}},
-        legend={"x": 1.02, "y": domains[0][1], "font": {"color": ink.text}},
-        legend2={"x": 1.02, "y": domains[-1][1], "font": {"color": ink.text}},
+        legend={"x": 1.02, "y": domains[0][1], "yanchor": "top", "font": {"color": ink.text}},
+        legend2={"x": 1.02, "y": domains[-1][1], "yanchor": "top", "font": {"color": ink.text}},
     )
     figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": ink.text})
     lowest = min((v for _, read, *_ in maps for v in map(read, report.rows) if v is not None), default=0.0)
@@ -136,7 +136,7 @@ def agreement_table(report: LayerReport) -> pd.DataFrame:
     number = _rounded
     columns: dict[str, Sequence[object]] = {
         "Layer": [row.label for row in report.rows],
-        "CAM": [row.cam_kind for row in report.rows],
+        "CAM": [CAM_KINDS[row.cam_kind] for row in report.rows],
         "Correlation": [number(_agreement("correlation")(row)) for row in report.rows],
         "Rank correlation": [number(_agreement("rank_correlation")(row)) for row in report.rows],
         "Overlap of hottest 20 %": [number(_agreement("overlap_top20")(row)) for row in report.rows],

@@ -63,7 +63,13 @@ def confusion_chart(
     step = 18 if many else max(56, min(110, 320 // len(names)))
     size = 10 if many else 16
     picked = alt.selection_point(name=CELL, fields=["true", "predicted"], on="click", empty=True)
-    axis = {"labelLimit": 260, "labelOverlap": False, "labelFontSize": 11 if many else 13, "domain": False}
+    axis = {
+        "labelLimit": 260,
+        "labelOverlap": False,
+        "labelFlush": False,
+        "labelFontSize": 11 if many else 13,
+        "domain": False,
+    }
     base = alt.Chart(cells).encode(
         x=alt.X("predicted:N", sort=names, title="Predicted class").axis(
             labelAngle=-90 if many else 0, orient="top", ticks=False, **axis

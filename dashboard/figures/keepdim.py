@@ -21,7 +21,7 @@ from dashboard.figures.overlay import (
     panel_title,
     photo_panels,
 )
-from dashboard.figures.palette import DIVERGING, INKS, ORANGE, Theme
+from dashboard.figures.palette import DIVERGING, INKS, SKY, Theme
 from dashboard.figures.panels import Panel, single_panel, with_one_range
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def keepdim_panels(case: KeepdimCase, options: LayerViewOptions) -> list[Panel]:
 
     The difference is signed also after ReLU and then takes the first diverging scale.
     """
-    right = single_panel("With keepdim=True (right)", case.right, options)
+    right = single_panel("With keepdim (right)", case.right, options)
     if case.wrong is None:
         note = "No map: this raises an error." if case.error is None else f"No map. {case.error}"
         return [Panel("Without keepdim (raises)", None, right.low, right.high, options.scale, note), right]
-    verdict = "right by chance" if case.outcome == "right" else "wrong, and silent"
+    verdict = "right by chance" if case.outcome == "right" else "wrong"
     wrong = single_panel(f"Without keepdim ({verdict})", case.wrong, options)
     panels = [wrong, right]
     if options.same_scale:
@@ -114,9 +114,11 @@ def keepdim_table_chart(
     )
     picked = alt.selection_point(name=CELL, fields=["layer", "size"], on="click", empty=True)
     base = alt.Chart(table).encode(
-        x=alt.X("size:O", title="Input size in pixels").axis(orient="top", labelAngle=0, ticks=False),
+        x=alt.X("size:O", title="Input size in pixels").axis(
+            orient="top", labelAngle=0, labelFlush=False, ticks=False
+        ),
         y=alt.Y("name:N", sort=list(dict.fromkeys(table["name"])), title=None).axis(
-            labelLimit=220, labelOverlap=False, ticks=False
+            labelLimit=220, labelOverlap=False, labelFlush=False, ticks=False
         ),
         tooltip=[
             alt.Tooltip("name:N", title="Layer"),
@@ -127,8 +129,8 @@ def keepdim_table_chart(
     )
     rectangles = base.mark_rect(stroke=ink.grid, strokeWidth=1, cursor="pointer").encode(
         color=alt.Color("outcome:N", title="Without keepdim")
-        .scale(domain=list(MEANING), range=[ink.surface, ink.bad, ORANGE if theme == "light" else ink.good])
-        .legend(orient="bottom"),
+        .scale(domain=list(MEANING), range=[ink.surface, ink.bad, SKY])
+        .legend(orient="bottom", symbolStrokeWidth=1, symbolSize=160),
         opacity=alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.5)),
     )
     on_strong = alt.condition("datum.outcome == 'raises'", alt.value(ink.text), alt.value("black"))

@@ -29,31 +29,34 @@ def loss_bins(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def loss_histogram(predictions: pd.DataFrame, theme: Theme = "light") -> alt.Chart:
+def loss_histogram(predictions: pd.DataFrame, theme: Theme = "light") -> alt.VConcatChart:
     """Two histograms over one loss axis, wrong above right, each with its own count axis.
 
     The right predictions crowd near zero and would hide the few wrong ones on a shared axis.
     """
     ink = INKS[theme]
     table = loss_bins(predictions)
+    span = [0, float(table["high"].max())]
+    wrong = _bars(table[table["kind"] == WRONG], span, ink.bad, WRONG, None)
+    right = _bars(table[table["kind"] == RIGHT], span, ink.good, RIGHT, "Loss")
+    return alt.vconcat(wrong, right, spacing=8)
+
+
+def _bars(table: pd.DataFrame, span: list[float], colour: str, title: str, axis: str | None) -> alt.Chart:
     return (
-        alt.Chart(table[table["count"] > 0])
-        .mark_bar(binSpacing=1)
+        alt.Chart(table[table["count"] > 0], title=alt.Title(title, anchor="start", fontSize=13))
+        .mark_bar(binSpacing=1, color=colour)
         .encode(
-            x=alt.X("low:Q", title="Loss", bin="binned", scale=alt.Scale(domain=[0, float(table["high"].max())])),
+            x=alt.X("low:Q", title=axis, bin="binned", scale=alt.Scale(domain=span)).axis(
+                labels=axis is not None, tickCount=8
+            ),
             x2="high:Q",
             y=alt.Y("count:Q", title="Images", axis=alt.Axis(tickCount=4, tickMinStep=1, format="d")),
-            color=alt.Color("kind:N", legend=None).scale(domain=[WRONG, RIGHT], range=[ink.bad, ink.good]),
-            row=alt.Row("kind:N", sort=[WRONG, RIGHT], title=None).header(
-                labelOrient="top", labelAnchor="start", labelFontSize=13, labelColor=ink.text, labelPadding=2
-            ),
             tooltip=[
-                alt.Tooltip("kind:N", title="Which"),
                 alt.Tooltip("low:Q", title="Loss from", format=".2f"),
                 alt.Tooltip("high:Q", title="to", format=".2f"),
-                alt.Tooltip("count:Q", title="Images"),
+                alt.Tooltip("count:Q", title=title),
             ],
         )
-        .properties(height=110, width="container")
-        .resolve_scale(y="independent")
+        .properties(height=100)
     )

@@ -48,7 +48,14 @@ def photo_panels(image: np.ndarray, panels: int, options: LayerViewOptions) -> g
     ink = INKS[options.theme]
     figure = go.Figure()
     uri = photo_uri(image)
-    common = {"showgrid": False, "zeroline": False, "showticklabels": False, "hoverformat": HOVER_FORMAT}
+    common = {
+        "showgrid": False,
+        "zeroline": False,
+        "showline": False,
+        "ticks": "",
+        "showticklabels": False,
+        "hoverformat": HOVER_FORMAT,
+    }
     for panel in range(panels):
         number = axis_number(panel)
         figure.update_layout(
@@ -131,7 +138,7 @@ def heat_map(
             "orientation": "h",
             "x": (left + right) / 2,
             "xanchor": "center",
-            "len": right - left,
+            "len": 0.95 * (right - left),  # the numbers at its ends stick out
             "y": 0,
             "yanchor": "top",
             "ypad": BAR_OFFSET,

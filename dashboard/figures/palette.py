@@ -39,19 +39,37 @@ _MATPLOTLIB = {
 
 @dataclass(frozen=True)
 class Ink:
-    """The colours of a theme that a chart draws with: text, fainter text, lines, and an empty cell."""
+    """The colours of a theme that a chart draws with: text, quieter text, lines, an empty cell, a bar of no
+    interest, right and wrong."""
 
     text: str
     muted: str
     grid: str
     surface: str
+    faint: str
     good: str
     bad: str
 
 
 INKS: dict[Theme, Ink] = {
-    "light": Ink(text="#262730", muted="#5f6368", grid="#d5d8de", surface="#f2f3f6", good=BLUE, bad=VERMILLION),
-    "dark": Ink(text="#fafafa", muted="#b0b5bf", grid="#464b57", surface="#262a33", good=SKY, bad="#F28E4C"),
+    "light": Ink(
+        text="#262730",
+        muted="#5f6368",
+        grid="#d5d8de",
+        surface="#f2f3f6",
+        faint="#b4b9c2",
+        good=BLUE,
+        bad=VERMILLION,
+    ),
+    "dark": Ink(
+        text="#fafafa",
+        muted="#b0b5bf",
+        grid="#464b57",
+        surface="#262a33",
+        faint="#6c7280",
+        good=SKY,
+        bad="#F28E4C",
+    ),
 }
 
 

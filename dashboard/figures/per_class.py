@@ -20,7 +20,9 @@ def per_class_chart(table: pd.DataFrame, theme: Theme = "light") -> alt.LayerCha
     order = table.sort_values("recall")["class"].tolist()
     long = table.melt(["class", "support"], list(NAMES), var_name="measure", value_name="value").dropna()
     long["measure"] = long["measure"].map(NAMES)
-    y = alt.Y("class:N", sort=order, title=None).axis(labelLimit=260, labelOverlap=False, ticks=False)
+    y = alt.Y("class:N", sort=order, title=None).axis(
+        labelLimit=260, labelOverlap=False, labelFlush=False, ticks=False
+    )
     x = alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1])).axis(format="%", tickCount=5)
     span = alt.Chart(long).mark_line(color=ink.grid, strokeWidth=3).encode(x=x, y=y, detail="class:N")
     dots = (

@@ -41,10 +41,10 @@ def probabilities_chart(
     ink = INKS[theme]
     table = probability_rows(class_names, probabilities, label, predicted)
     present = [role for role in ROLES if role in set(table["role"])]
-    colours = dict(zip(ROLES, (ink.good, ink.good, ink.bad, ink.muted), strict=True))
+    colours = dict(zip(ROLES, (ink.good, ink.good, ink.bad, ink.faint), strict=True))
     base = alt.Chart(table).encode(
         y=alt.Y("class:N", sort=table["class"].tolist(), title=None).axis(
-            labelLimit=220, labelOverlap=False, ticks=False, domain=False
+            labelLimit=220, labelOverlap=False, labelFlush=False, ticks=False, domain=False
         ),
         # room to the right of a full bar for its value
         x=alt.X("probability:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.18])),
