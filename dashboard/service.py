@@ -27,13 +27,13 @@ from analysis.runs import Run, RunError, list_runs, open_run
 from dashboard.jobs import JobBoard
 
 if TYPE_CHECKING:
-    from analysis.explain.probe import Probe
-    from analysis.learner.store import LoadedLearner
     from PIL.Image import Image
     from torch import nn
 
     from analysis.explain.keepdim import KeepdimCase, KeepdimCell
+    from analysis.explain.probe import Probe
     from analysis.explain.report import LayerReport
+    from analysis.learner.store import LoadedLearner
 
 UPLOAD = "upload:"  # image ids that start so are photos a user brought, named by their sha256
 Target = int | tuple[int, int]
@@ -232,8 +232,9 @@ class Service:
         """What the planted object of a demo picture does to the model, by drawing it away."""
 
         def compute() -> TwinEffect:
-            from analysis.data.demo import twin
             from PIL import Image as images
+
+            from analysis.data.demo import twin
 
             without = images.fromarray(twin(Path(image).stem))
             logits = self._logits(run, [self.picture(run, image), without])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
-from analysis.summary import accuracy
 
 from analysis.data.source import TASKS
 from analysis.learner.recipe import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
 from analysis.runs import list_broken
+from analysis.summary import accuracy
 from dashboard.frame import chosen_run, clear_messages
 from dashboard.service import predictions, service
 
@@ -49,9 +49,7 @@ def recipe_form() -> Recipe | None:
         kind = head.selectbox("Head", list(HEAD_NAMES), format_func=HEAD_NAMES.__getitem__)
         size, epochs, seed = st.columns(3)
         recipe_size = size.number_input("Input size (pixels)", 64, 512, 224, 32)
-        recipe_epochs = epochs.number_input(
-            "Full epochs", 1, 50, 1, help="After one epoch with the body frozen."
-        )
+        recipe_epochs = epochs.number_input("Full epochs", 1, 50, 1, help="After one epoch with the body frozen.")
         recipe_seed = seed.number_input("Seed", 0, 2**31 - 1, 21, help="Of the split and of the training.")
         pretrained = st.checkbox("Start from ImageNet weights", value=True)
         if not st.form_submit_button("Fine-tune", type="primary", icon=":material/model_training:"):

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import pandas as pd
 import streamlit as st
-from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
 
 from analysis.data.source import DataError
 from analysis.shortcut import shortcut_table
+from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
 from dashboard import state
 from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
@@ -17,7 +17,6 @@ from dashboard.figures.per_class import per_class_chart
 from dashboard.filters import set_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
 from dashboard.service import predictions
-
 
 run = chosen_run()
 with clear_messages(run):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from browser.server import Server, serving
 
 CHROMIUM = shutil.which("chromium")

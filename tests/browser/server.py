@@ -26,8 +26,15 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.home, self.log = home, log
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(self.port)]
-            + ["--server.headless", "true"],
+            [
+                sys.executable,
+                "-m",
+                "streamlit",
+                "run",
+                "streamlit_app.py",
+                f"--server.port={self.port}",
+                "--server.headless=true",
+            ],
             cwd=ROOT,
             env={**os.environ, "CAMLENS_HOME": str(home)},
             stdout=log.open("w"),
