@@ -56,11 +56,11 @@ class BackwardHook:
     Unlike `register_full_backward_hook` it works
 
     - before an in-place ReLU: the module's output is handed on as a clone;
-    - with frozen parameters, and where the caller stands in `torch.no_grad()`: a graph is then begun at
-      this module's output, which is all that the gradient needs. Gradients are enabled from there to the
-      end of the block, so parameters behind the module that require a gradient get one from `backward()`,
-      and those before it do not;
-    - where the block is opened inside `torch.inference_mode()`, which is suspended within it.
+    - with frozen parameters, and under a `torch.no_grad()` between block and forward pass: a graph is then
+      begun at this module's output, which is all that the gradient needs;
+    - where the block is opened inside `torch.no_grad()`: gradients are recorded until its end;
+    - where it is opened inside `torch.inference_mode()`: that is suspended until its end, and gradients are
+      recorded from this module's output on, since autograd refuses the caller's tensors before it.
 
     Raises RuntimeError in the forward pass where inference mode is entered inside the block, TypeError
     where the output is not one floating-point tensor.
@@ -74,11 +74,11 @@ class BackwardHook:
 
     def __enter__(self) -> Self:
         with ExitStack() as cleanup:
-            caller_records = torch.is_grad_enabled()
-            if torch.is_inference_mode_enabled():
+            inference = torch.is_inference_mode_enabled()
+            if inference:
                 cleanup.enter_context(torch.inference_mode(False))
             # The hook may switch gradients on in mid-forward; leaving this context switches them back.
-            cleanup.enter_context(torch.set_grad_enabled(caller_records))
+            cleanup.enter_context(torch.set_grad_enabled(not inference))
             cleanup.callback(self._module.register_forward_hook(self._begin).remove)
             self._cleanup = cleanup.pop_all()
         return self

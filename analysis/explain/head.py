@@ -209,5 +209,5 @@ def _residual(head: LinearHead, taken: Capture) -> tuple[float, float]:
     pooled = head.activation(taken.activations[head.layer]).mean(dim=(2, 3))
     miss = (pooled @ head.weight.T + head.bias - taken.logits).abs().max()
     terms = (pooled.abs() @ head.weight.abs().T).max()
-    rounding = 100 * torch.finfo(head.bias.dtype).eps * head.bias.abs().max()
+    rounding = 8 * torch.finfo(head.bias.dtype).eps * head.bias.abs().max()
     return float(miss), float(terms * _TOLERANCE.get(taken.logits.dtype, 1e-2) + rounding)
