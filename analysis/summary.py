@@ -47,7 +47,7 @@ def most_confused(predictions: pd.DataFrame, class_names: Sequence[str], least: 
 
 
 def per_class(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
-    """Return one row a class: class_name, precision, recall, support (its images).
+    """Return one row a class: class, precision, recall, support (its images).
 
     Precision of a class that was never predicted and recall of one without images are NaN.
     """
@@ -57,7 +57,7 @@ def per_class(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataF
         precision, recall = right / matrix.sum(axis=0), right / matrix.sum(axis=1)
     return pd.DataFrame(
         {
-            "class_name": list(class_names),
+            "class": list(class_names),
             "precision": precision,
             "recall": recall,
             "support": matrix.sum(axis=1),
