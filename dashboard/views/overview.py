@@ -18,6 +18,8 @@ from dashboard.filters import set_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
 from dashboard.service import predictions
 
+MANY_CLASSES = 12  # more than this and the matrix needs the whole width
+
 run = chosen_run()
 with clear_messages(run):
     manifest, recipe = run.manifest, run.manifest.recipe
@@ -30,10 +32,11 @@ with clear_messages(run):
     cells[0].metric("Accuracy", f"{right:.1%}", help="Share of the validation pictures predicted right.")
     cells[1].metric("Error rate", f"{1 - right:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
     cells[2].metric("Mistakes", f"{round((1 - right) * len(table)):,} of {len(table):,}")
-    cells[3].metric("Trained on", f"{len(manifest.split['train']):,} pictures")
+    cells[3].metric("Training pictures", f"{len(manifest.split['train']):,}")
     cells[4].metric("Classes", f"{len(names)}")
 
-    left, wide = st.columns([1, 1], gap="large")
+    many = len(names) > MANY_CLASSES
+    left, wide = (st.container(), st.container()) if many else st.columns([1, 1], gap="large")
     with left:
         st.subheader("Confusion matrix")
         st.caption("Rows are the true classes, columns the predicted ones. Click a cell to see its pictures.")
@@ -62,7 +65,17 @@ with clear_messages(run):
         if pairs.empty:
             st.success("Nothing was confused.")
         else:
-            st.dataframe(pairs, hide_index=True, alt="Pairs of classes by number of mistakes")
+            st.dataframe(
+                pairs,
+                hide_index=True,
+                column_config={
+                    "label": "True class",
+                    "predicted": "Taken for",
+                    "count": "Mistakes",
+                    "share": st.column_config.NumberColumn("Share of the class", format="percent"),
+                },
+                alt="Pairs of classes by number of mistakes",
+            )
         if recipe.source == "demo":
             with st.container(border=True):
                 st.subheader("What the demo hid in the pictures")
@@ -71,7 +84,18 @@ with clear_messages(run):
                     "both alike. A learner that looks for the ball instead of the animal shows it here:"
                 )
                 try:
-                    st.dataframe(shortcut_table(table, manifest.data_root), hide_index=True)
+                    st.dataframe(
+                        shortcut_table(table, manifest.data_root),
+                        hide_index=True,
+                        column_config={
+                            "class": "True class",
+                            "object": "The ball",
+                            "pictures": "Pictures",
+                            "mistakes": "Mistakes",
+                            "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
+                        },
+                        alt="Accuracy with and without the ball",
+                    )
                 except DataError as problem:
                     st.info(str(problem))
     with wide:
