@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ def write_maps(
         ]
     except ExplainError as error:
         raise ExportError(str(error)) from error
-    arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    arrays: dict[str, Any] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     arrays |= {"images": np.array(names), "class_names": np.array(run.manifest.class_names)}
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")

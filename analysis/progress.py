@@ -63,7 +63,8 @@ def within(report: Report, start: float, stop: float) -> Report:
 class Timed:
     """A report function that adds an estimate of the seconds left before it passes events on.
 
-    The estimate assumes that the rest of the job goes on as fast as it went since the last `restart`.
+    The estimate assumes that the rest of the job goes on as fast as it went since the last `restart`; it
+    is given once that took 2 seconds and a fortieth of the rest, before which it would jump about.
     """
 
     def __init__(self, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,9 +76,9 @@ class Timed:
         self._from, self._since = fraction, self._clock()
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Pass an event on with its `seconds_left`, once a hundredth of the rest is done."""
+        """Pass an event on, with its `seconds_left` where that can be told."""
         share = (event.fraction - self._from) / max(1.0 - self._from, 1e-9)
-        if share >= 0.01:
-            left = (self._clock() - self._since) * max(1.0 - share, 0.0) / share
-            event = replace(event, seconds_left=round(left, 1))
+        elapsed = self._clock() - self._since
+        if share >= 0.025 and elapsed >= 2:
+            event = replace(event, seconds_left=round(elapsed * max(1.0 - share, 0.0) / share, 1))
         self._report(event)

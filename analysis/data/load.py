@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from analysis.data.folder import load_folder
@@ -38,15 +37,14 @@ def load_images(
 
 
 def _load_demo(task: str, report: Report) -> LabelledImages:
-    from analysis.data.demo import demo_folder, make_demo
+    from analysis.data.demo import demo_folder, make_demo, split_of
 
     def drawn(done: int, total: int) -> None:
         report(ProgressEvent("data", f"Drawing picture {done} of {total}", done / total))
 
     report(ProgressEvent("data", "Looking for the demo's pictures", 0.0))
     root = make_demo(demo_folder(home()), drawn)
-    with (root.parent / "annotations" / "truth.csv").open(newline="", encoding="utf-8") as table:
-        split = {row["file"]: row["split"] for row in csv.DictReader(table)}
-    files = tuple(sorted(split))
+    held = split_of(root.parent)
+    files = tuple(sorted(held))
     labels = tuple(pets_label(task, file) for file in files)
-    return LabelledImages("demo", task, root, files, labels, tuple(split[file] == "valid" for file in files))
+    return LabelledImages("demo", task, root, files, labels, tuple(held[file] for file in files))

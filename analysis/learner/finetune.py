@@ -43,7 +43,7 @@ def loader_workers(device: torch.device) -> int:
     return min(_MAX_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
 
 
-def build_learner(recipe: Recipe, dls: DataLoaders, pretrained: bool) -> Learner:
+def build_learner(recipe: Recipe, dls: DataLoaders, pretrained: bool, report: Report = silent) -> Learner:
     """Return fastai's `vision_learner` for a recipe, on the DataLoaders' device.
 
     Raises
@@ -58,7 +58,7 @@ def build_learner(recipe: Recipe, dls: DataLoaders, pretrained: bool) -> Learner
             load_lite(learn.model[0].model)
     else:
         if pretrained:
-            fetch_torchvision(recipe.arch)
+            fetch_torchvision(recipe.arch, report)
         learn = vision_learner(dls, getattr(models, recipe.arch), pretrained=pretrained, **options)
     learn.model.to(dls.device)
     if dls.device.type == "cpu":
@@ -97,7 +97,7 @@ def train(
     )  # fmt: skip
     started = "with ImageNet weights" if recipe.pretrained else "from scratch"
     report(ProgressEvent("weights", f"Building {recipe.arch} {started}", 0.0))
-    learn = build_learner(recipe, dls, recipe.pretrained)
+    learn = build_learner(recipe, dls, recipe.pretrained, report)
     if device.type == "cuda":
         learn = learn.to_fp16()
     progress = TrainingProgress(recipe, report)
@@ -166,6 +166,8 @@ class TrainingProgress(Callback):
         """Keep the epoch's row of fastai's recorder."""
         names: Sequence[str] = self.recorder.metric_names
         row = dict(zip(names, self.recorder.log, strict=False))
-        kept: dict[str, float] = {key: float(row[key]) for key in ("train_loss", "valid_loss", "error_rate") if key in row}
+        kept: dict[str, float] = {
+            key: float(row[key]) for key in ("train_loss", "valid_loss", "error_rate") if key in row
+        }
         kept["seconds"] = round(time.perf_counter() - self.started, 2)
         self.history.append({"phase": self.phase, "epoch": len(self.history) + 1, **kept})

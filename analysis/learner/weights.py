@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from fastai.vision.core import imagenet_stats
@@ -11,6 +14,7 @@ from torchvision import models
 
 from analysis.errors import CamLensError
 from analysis.learner.dataloaders import Statistics
+from analysis.progress import ProgressEvent, Report, silent
 
 # The packaged EfficientNet-Lite0 weights were converted from TensorFlow, whose Lite models take pixels
 # scaled to -1..1. Measured on 109 Oxford-IIIT Pet photos of 21 breeds that are ImageNet classes, top-1:
@@ -35,13 +39,16 @@ def statistics(arch: str) -> Statistics:
     return _LITE_STATISTICS
 
 
-def fetch_torchvision(arch: str) -> None:
+def fetch_torchvision(arch: str, report: Report = silent) -> None:
     """Bring torchvision's ImageNet weights of `arch` into torch's cache; raises WeightsError."""
     weights = _TORCHVISION[arch]
+    where = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
+    if not where.exists():
+        report(ProgressEvent("weights", f"Downloading the ImageNet weights of {arch}, {weights.url}", 0.0))
     try:
-        weights.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        where = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
+        with contextlib.redirect_stderr(io.StringIO()):  # torch announces the download there
+            weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise WeightsError(
             f"The ImageNet weights of {arch} could not be had. Tried: {weights.url} ({error}); "
             f"they are kept as {where}. Without a network: put the file there (delete it first if it is "

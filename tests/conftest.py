@@ -1,0 +1,65 @@
+"""What all tests share: a home of their own, the material beside the checkout, one tiny run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from analysis.runs import Run
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A CAMLENS_HOME for the session: no test writes into the user's cache folder."""
+    folder = tmp_path_factory.mktemp("camlens-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAMLENS_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of development material (CAMLENS_SHARED, or ../shared); the test is skipped without it."""
+    folder = Path(os.environ.get("CAMLENS_SHARED", REPOSITORY.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no development material at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pets_cache(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A FASTAI_HOME in which `untar_data(URLs.PETS)` finds the photos of `shared`."""
+    from fastai.data.external import fastai_cfg
+
+    folder = tmp_path_factory.mktemp("fastai-home")
+    (folder / "data").mkdir()
+    (folder / "data" / "oxford-iiit-pet").symlink_to(shared / "oxford-iiit-pet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASTAI_HOME", str(folder))
+        fastai_cfg.cache_clear()
+        yield folder
+    fastai_cfg.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 small pictures of two classes, "sand" (reddish) and "sea" (bluish), some hard to tell."""
+    from tiny import draw_pictures
+
+    return draw_pictures(tmp_path_factory.mktemp("tiny") / "pictures")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_folder: Path, own_home: Path) -> Run:
+    """A complete run on `tiny_folder`: an untrained resnet18 at 64 pixels, one epoch. Do not write into it."""
+    from analysis.fit import fit
+    from tiny import tiny_recipe
+
+    return fit(tiny_recipe(tiny_folder))
