@@ -101,7 +101,7 @@ class BackwardHook:
         self.stored = None
         torch.set_grad_enabled(True)
         if not output.requires_grad:
-            output = output.detach().clone().requires_grad_()
+            output = output.clone().requires_grad_()
         call = self._calls
 
         def store(gradient: Tensor) -> None:

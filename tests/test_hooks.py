@@ -163,7 +163,10 @@ def test_a_second_forward_pass_forgets_the_gradient_of_the_first(x: torch.Tensor
     net = network(inplace=True)
     with BackwardHook(net[2]) as hook:
         first = net(x)
+        first[0, 1].backward(retain_graph=True)
+        assert hook.stored is not None
         net(x)
+        assert hook.stored is None
         first[0, 1].backward()
     assert hook.stored is None
 

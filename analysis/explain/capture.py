@@ -176,9 +176,7 @@ def _class_indices(target: ClassIndex, logits: Tensor) -> Tensor:
             ) from None
     outside = indices[(indices < 0) | (indices >= classes)]
     if outside.numel():
-        raise ExplainError(
-            f"class {int(outside[0])} is out of range: the model has classes 0 to {classes - 1}"
-        )
+        raise ExplainError(f"class {int(outside[0])} is out of range: the model has classes 0 to {classes - 1}")
     return indices
 
 

@@ -113,9 +113,7 @@ def book_head(taken: Capture, layer: str) -> LinearHead:
     feed the head, HeadError where the sizes differ or there is no Linear.
     """
     _must_feed_head(taken, layer)
-    last = next(
-        (c.module for c in reversed(taken.calls_after[layer]) if isinstance(c.module, nn.Linear)), None
-    )
+    last = next((c.module for c in reversed(taken.calls_after[layer]) if isinstance(c.module, nn.Linear)), None)
     if last is None:
         raise HeadError("no book CAM: the head has no Linear layer to take weights from")
     channels = taken.activations[layer].shape[1]
@@ -132,11 +130,7 @@ def book_head(taken: Capture, layer: str) -> LinearHead:
 
 def _must_feed_head(taken: Capture, layer: str) -> None:
     following = next(
-        (
-            c
-            for c in taken.calls_after[layer]
-            if c.spatial and not isinstance(c.module, _IDENTITY_IN_EVALUATION)
-        ),
+        (c for c in taken.calls_after[layer] if c.spatial and not isinstance(c.module, _IDENTITY_IN_EVALUATION)),
         None,
     )
     if following is not None:

@@ -141,8 +141,7 @@ def keepdim_cases(
     names = _stages(model, x) if layers is None else layers
     taken = capture(model, x, names, target)
     return {
-        name: keepdim_case(taken.activations[name], taken.gradients[name], batched)
-        for name in taken.activations
+        name: keepdim_case(taken.activations[name], taken.gradients[name], batched) for name in taken.activations
     }
 
 
@@ -167,9 +166,7 @@ def keepdim_table(
         try:
             taken = capture(model, _black_picture(model, size), names, gradients=False)
         except RuntimeError as error:
-            raise ExplainError(
-                f"the model cannot take a picture of {size} x {size} pixels: {error}"
-            ) from error
+            raise ExplainError(f"the model cannot take a picture of {size} x {size} pixels: {error}") from error
         shapes |= {(name, size): activation.shape for name, activation in taken.activations.items()}
     cells = []
     for name in dict.fromkeys(names):
@@ -211,9 +208,7 @@ def _run(
 def _align(weights: tuple[int, ...], activations: tuple[int, ...]) -> tuple[AlignedDim, ...]:
     padded = (None,) * (len(activations) - len(weights)) + weights
     return tuple(
-        AlignedDim(
-            mine, theirs, theirs if mine is None else max(mine, theirs) if _fit(mine, theirs) else None
-        )
+        AlignedDim(mine, theirs, theirs if mine is None else max(mine, theirs) if _fit(mine, theirs) else None)
         for mine, theirs in zip(padded, activations, strict=True)
     )
 

@@ -50,17 +50,13 @@ class Probe:
         Its mean plus `score_bias(target)` is the probe's logit (or difference of logits).
         """
         weights = (
-            self.weight[target]
-            if isinstance(target, int)
-            else self.weight[target[0]] - self.weight[target[1]]
+            self.weight[target] if isinstance(target, int) else self.weight[target[0]] - self.weight[target[1]]
         )
         return np.einsum("c,chw->hw", weights, activation, dtype=np.float32)
 
     def score_bias(self, target: int | tuple[int, int]) -> float:
         """Bias of a class, or the difference of a pair's."""
-        return float(
-            self.bias[target] if isinstance(target, int) else self.bias[target[0]] - self.bias[target[1]]
-        )
+        return float(self.bias[target] if isinstance(target, int) else self.bias[target[0]] - self.bias[target[1]])
 
 
 def collect_features(

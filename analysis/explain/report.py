@@ -86,9 +86,7 @@ def layer_report(
     classes = taken.logits.shape[1]
     if len(class_names) != classes:
         raise ExplainError(f"{len(class_names)} class names were given, but the model has {classes} classes")
-    chosen = (
-        int(taken.targets[0]) if taken.against is None else (int(taken.targets[0]), int(taken.against[0]))
-    )
+    chosen = int(taken.targets[0]) if taken.against is None else (int(taken.targets[0]), int(taken.against[0]))
     rows = [
         _row(
             taken,
@@ -166,9 +164,7 @@ def _cam(taken: Capture, layer: str, target: int | tuple[int, int], probe: Probe
         except HeadError as book_error:
             reason = str(book_error)
         else:
-            note = (
-                "The book's CAM, an approximation: these weights belong to hidden units, not to the channels."
-            )
+            note = "The book's CAM, an approximation: these weights belong to hidden units, not to the channels."
             return _of_head(taken, head, note)
     if probe is None:
         return _Cam(None, "none", reason)

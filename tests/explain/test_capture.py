@@ -50,6 +50,36 @@ def test_activations_are_those_before_the_in_place_relu_behind_them() -> None:
     assert (taken.activations["0.5"] < 0).any()
 
 
+@pytest.mark.parametrize("gradients", [False, True])
+def test_a_layer_that_hands_its_input_on_is_kept_apart_from_it(gradients: bool) -> None:
+    class Overwrites(nn.Module):
+        """The layer's output is its input, which the network then changes in place."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv, self.same, self.fc = nn.Conv2d(3, 4, 3), nn.Identity(), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            features = self.conv(x)
+            kept = self.same(features)
+            return self.fc(kept.mean((2, 3)) + features.mul_(2).mean((2, 3)))
+
+    net, x = Overwrites().double(), pictures()
+    taken = capture(net, x, ["same"], 1, gradients)
+    torch.testing.assert_close(taken.activations["same"], net.conv(x).detach())
+    if gradients:
+        expected = net.fc.weight.detach()[1, :, None, None].expand(4, 6, 8) / 48
+        torch.testing.assert_close(taken.gradients["same"][0], expected)
+
+
+def test_the_modules_called_after_a_layer_stand_in_their_order() -> None:
+    taken = capture(classifier(), pictures(), ["0.5", "0"], gradients=False)
+    after = {name: [(call.name, call.spatial) for call in calls] for name, calls in taken.calls_after.items()}
+    head = [(f"1.{at}", False) for at in range(5)]
+    assert after == {"0.5": [("0.6", True), *head], "0": head}
+
+
 def test_all_layers_in_one_pass_are_what_each_is_alone() -> None:
     x, net = pictures(), classifier()
     names = [f"0.{at}" for at in range(7)] + ["0"]

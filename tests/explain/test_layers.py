@@ -52,6 +52,13 @@ def test_channels_last_outputs_are_no_feature_maps() -> None:
     assert all(info.height == info.width for info in layers)
 
 
+def test_rounding_the_sides_of_an_oblong_picture_keeps_its_layers() -> None:
+    halving = [nn.Conv2d(3, 3, 3, stride=2, padding=1) for _ in range(4)]
+    layers = explainable_layers(nn.Sequential(*halving), torch.randn(1, 3, 50, 70))
+    assert [(info.height, info.width) for info in layers] == [(25, 35), (13, 18), (7, 9), (4, 5)]
+    assert [info.stride for info in layers] == [2, 4, 7, 12]
+
+
 def test_a_linear_whose_channels_equal_its_grid_is_still_channels_last() -> None:
     class ChannelsLast(nn.Module):
         def __init__(self) -> None:
