@@ -54,7 +54,7 @@ def confusion_chart(
 ) -> alt.LayerChart:
     """True classes down, predicted classes across; blue is right, orange is wrong, darker is more of a row.
 
-    A click on a cell selects it under the name `CELL`; a click beside the cells clears the selection.
+    A click on a cell selects it under the name `CELL`; a double click clears the selection.
     """
     ink = INKS[theme]
     cells = confusion_cells(matrix, class_names)

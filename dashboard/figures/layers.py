@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from analysis.explain.report import LayerReport, LayerRow
 
 PANELS = 2
+OPACITY_STEP = 5  # percent
 MOST_NAMED_STEPS = 10  # more steps than this are numbered, or their names would run into each other
 
 
@@ -56,14 +57,14 @@ def layers_figure(report: LayerReport, options: LayerViewOptions | None = None) 
     _add_outlines(figure, report, options)
     figure.update_layout(
         **_layer_layout(report, views, options.layer, options),
-        sliders=[_slider(report, views, owners, options)],
-        margin={"l": 8, "r": 8, "t": 48, "b": 130},
+        sliders=[_layer_slider(report, views, owners, options), _opacity_slider(len(owners), options)],
+        margin={"l": 8, "r": 8, "t": 48, "b": 156},
         uirevision=str(zlib.crc32(report.image.tobytes())),
         legend={
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
-            "y": 0,
+            "y": 0.06,
             "yref": "container",
             "yanchor": "bottom",
             "font": {"color": INKS[options.theme].text},
@@ -94,25 +95,29 @@ def _layer_layout(
     row, view = report.rows[index], views[index]
     annotations = [panel_title(panel, content.title, options) for panel, content in enumerate(view)]
     annotations += [panel_note(panel, content.note, options) for panel, content in enumerate(view)]
-    annotations.append(
-        {
-            "text": f"Layer {index + 1} of {len(report.rows)}: <b>{row.label}</b>",
-            "xref": "paper",
-            "yref": "paper",
-            "x": 0,
-            "y": 0,
-            "yshift": -44,
-            "xanchor": "left",
-            "yanchor": "top",
-            "showarrow": False,
-            "font": {"size": 14, "color": INKS[options.theme].text},
-        }
-    )
+    name = f"Layer {index + 1} of {len(report.rows)}: <b>{row.label}</b>"
+    annotations += [_below(name, 44, 14, options), _below("Opacity", 130, 12, options)]
     layout: dict[str, Any] = {"annotations": annotations}
     for panel, (horizontal, vertical) in enumerate(_hover_texts(row, report.image.shape[:2])):
         layout[f"xaxis{axis_number(panel)}_labelalias"] = horizontal
         layout[f"yaxis{axis_number(panel)}_labelalias"] = vertical
     return layout
+
+
+def _below(text: str, pixels: int, size: int, options: LayerViewOptions) -> dict[str, Any]:
+    """An annotation at the left edge, that many pixels below the panels."""
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": 0,
+        "yshift": -pixels,
+        "xanchor": "left",
+        "yanchor": "top",
+        "showarrow": False,
+        "font": {"size": size, "color": INKS[options.theme].text},
+    }
 
 
 def _hover_texts(row: LayerRow, picture: tuple[int, int]) -> list[tuple[dict[str, str], dict[str, str]]]:
@@ -123,10 +128,9 @@ def _hover_texts(row: LayerRow, picture: tuple[int, int]) -> list[tuple[dict[str
     return texts
 
 
-def _slider(
+def _layer_slider(
     report: LayerReport, views: list[tuple[Panel, Panel]], owners: list[int], options: LayerViewOptions
 ) -> dict[str, Any]:
-    ink = INKS[options.theme]
     steps = []
     for index, label in enumerate(step_labels(report)):
         layout = _layer_layout(report, views, index, options)
@@ -146,11 +150,40 @@ def _slider(
             }
         )
     return {
+        **_slider_look(options),
         "active": options.layer,
         "steps": steps,
-        "pad": {"t": 68, "l": 6, "r": 6, "b": 0},
-        "x": 0,
         "len": 1,
+        "pad": {"t": 68, "l": 6, "r": 6},
+    }
+
+
+def _opacity_slider(maps: int, options: LayerViewOptions) -> dict[str, Any]:
+    """The opacity of all maps, changed in the browser: a new figure would lose the layer and the zoom."""
+    percents = range(0, 101, OPACITY_STEP)
+    steps = [
+        {
+            "label": "",
+            "method": "restyle",
+            "args": [{"opacity": percent / 100}, list(range(maps))],
+        }
+        for percent in percents
+    ]
+    return {
+        **_slider_look(options),
+        "active": round(options.opacity * 100 / OPACITY_STEP),
+        "steps": steps,
+        "len": 0.4,
+        "pad": {"t": 132, "l": 70, "r": 6},
+        "ticklen": 0,
+        "minorticklen": 0,
+    }
+
+
+def _slider_look(options: LayerViewOptions) -> dict[str, Any]:
+    ink = INKS[options.theme]
+    return {
+        "x": 0,
         "y": 0,
         "yanchor": "top",
         "currentvalue": {"visible": False},
@@ -164,12 +197,13 @@ def _slider(
 
 
 def _add_outlines(figure: go.Figure, report: LayerReport, options: LayerViewOptions) -> None:
+    """Outlines of the masks there are; the legend switches them in the browser, the options at the start."""
     wanted = (
         ("pet", report.mask, options.pet_outline, SKY, "solid"),
         ("shortcut", report.shortcut, options.shortcut_outline, ORANGE, "dash"),
     )
     for name, mask, switched_on, colour, dash in wanted:
-        if not switched_on or mask is None or not np.any(mask):
+        if mask is None or not np.any(mask):
             continue
         x, y = outline(mask)
         lines = ({"color": "black", "width": 4}, {"color": colour, "width": 2, "dash": dash})
@@ -185,6 +219,7 @@ def _add_outlines(figure: go.Figure, report: LayerReport, options: LayerViewOpti
                         line=line,
                         name=f"Outline of the {name}",
                         legendgroup=name,
+                        visible=True if switched_on else "legendonly",
                         showlegend=panel == 0 and line is lines[-1],
                         hoverinfo="skip",
                     )

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.figures.options import LayerViewOptions
+from dashboard.figures.png import view_png
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(data)).convert("RGB")).astype(int)
+
+
+def panel(picture: np.ndarray, number: int) -> np.ndarray:
+    """The inner part of one of the three panels."""
+    width = picture.shape[1] // 3
+    return picture[120:600, number * width + 60 : (number + 1) * width - 60]
+
+
+@pytest.fixture(scope="module")
+def plain(report) -> np.ndarray:
+    return pixels(view_png(report, 5))
+
+
+def test_the_png_has_its_size_and_shows_photo_and_maps(report, plain):
+    assert plain.shape == (735, 1800, 3)
+    photo = panel(plain, 0)
+    top, bottom = report.image[20, 112].astype(int), report.image[200, 112].astype(int)
+    assert np.abs(photo[0, 220] - top).max() < 40
+    assert np.abs(photo[-1, 220] - bottom).max() < 40
+    assert np.abs(panel(plain, 1) - photo).mean() > 10
+    assert np.abs(panel(plain, 2) - panel(plain, 1)).mean() > 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        LayerViewOptions(relu=True),
+        LayerViewOptions(smooth=False),
+        LayerViewOptions(opacity=0.2),
+        LayerViewOptions(colours="PuOr"),
+    ],
+)
+def test_every_option_changes_the_maps_and_leaves_the_photo(report, plain, options):
+    changed = pixels(view_png(report, 5, options))
+    assert np.abs(panel(changed, 1) - panel(plain, 1)).mean() > 1
+    np.testing.assert_array_equal(panel(changed, 0), panel(plain, 0))
+
+
+def test_opacity_zero_is_the_photo(report):
+    picture = pixels(view_png(report, 5, LayerViewOptions(opacity=0.0)))
+    assert np.abs(panel(picture, 1)[:, :400] - panel(picture, 0)[:, :400]).mean() < 4
+
+
+def test_outlines_theme_and_layer_are_honoured(report, plain):
+    outlined = pixels(view_png(report, 5, LayerViewOptions(pet_outline=True)))
+    assert np.abs(panel(outlined, 0) - panel(plain, 0)).max() > 100
+    dark = pixels(view_png(report, 5, LayerViewOptions(theme="dark")))
+    assert plain[-1, 0].tolist() == [255, 255, 255]
+    assert dark[-1, 0].max() < 40
+    other = pixels(view_png(report, 4))
+    assert np.abs(panel(other, 2) - panel(plain, 2)).mean() > 5
+
+
+def test_one_scale_shows_the_same_map_twice_for_a_linear_head(report):
+    row = replace(report.rows[5], gradcam=report.rows[5].cam / 49)
+    twins = replace(report, rows=(row,))
+    picture = pixels(view_png(twins, 0, LayerViewOptions(same_scale=True)))
+    width = round(0.33 * 1800)
+    left = picture[120:600, 620:1180]
+    assert np.abs(left - picture[120:600, 620 + width : 1180 + width]).mean() < 1
+
+
+def test_a_layer_without_cam_is_drawn_with_its_reason(report):
+    picture = pixels(view_png(report, 0))
+    assert np.abs(panel(picture, 1)[240, 100:340] - panel(picture, 0)[240, 100:340]).max() > 50
+
+
+def test_a_layer_that_is_not_there_is_refused(report):
+    with pytest.raises(ValueError, match="not one of the report's 6 layers"):
+        view_png(report, 6)
+
+
+def test_threads_draw_the_same_picture(report, plain):
+    with ThreadPoolExecutor(4) as pool:
+        for data in pool.map(lambda _: view_png(report, 5), range(4)):
+            np.testing.assert_array_equal(pixels(data), plain)
