@@ -130,6 +130,19 @@ def test_parameters_get_the_gradients_they_would_get_without_hooks(x: torch.Tens
         torch.testing.assert_close(mine.grad, theirs.grad)
 
 
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_a_module_that_hands_the_input_on_leaves_the_input_alone(context, x: torch.Tensor) -> None:
+    net = nn.Sequential(nn.Identity(), network(inplace=True)).requires_grad_(False)
+    with context():
+        mine = x.clone()
+        with BackwardHook(net[0]) as hook:
+            net(mine)[0, 1].backward()
+    expected = x.clone().requires_grad_()
+    network(inplace=False)(expected)[0, 1].backward()
+    torch.testing.assert_close(hook.stored, expected.grad)
+    assert not mine.requires_grad
+
+
 def test_several_backward_passes_store_the_latest(x: torch.Tensor) -> None:
     net = network(inplace=True)
     with BackwardHook(net[2]) as hook:

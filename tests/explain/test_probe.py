@@ -64,7 +64,9 @@ def test_a_class_no_training_image_shows_is_never_predicted() -> None:
     kept = labels != 2
     probe = fit_probe(features[kept], labels[kept], features, labels, classes=5)
     assert probe.weight.shape == (5, 6)
-    predicted = probe.logits(features).argmax(1)
+    logits = probe.logits(features)
+    assert (logits[:, [2, 4]] < logits.max(axis=1, keepdims=True) - 9).all()
+    predicted = logits.argmax(1)
     assert not np.isin(predicted, [2, 4]).any()
     assert set(np.unique(predicted)) == {0, 1, 3}
     assert probe.accuracy == np.mean(predicted == labels)

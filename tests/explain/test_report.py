@@ -101,6 +101,16 @@ def test_a_head_with_hidden_units_gets_the_books_cam_and_its_residual() -> None:
     assert abs(row.certificate.residual) > 1e-3
 
 
+def test_a_module_called_twice_says_which_call_is_shown() -> None:
+    relu = nn.ReLU()
+    body = nn.Sequential(nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 6, 3), relu)
+    model = nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3))
+    first, shared = layer_report(model, picture(), IMAGE, NAMES, 0, layers=["0.0", "0.1"]).rows
+    assert "called 2 times" in shared.cam_note
+    assert shared.cam_kind == "exact"
+    assert "called" not in first.cam_note
+
+
 def test_a_head_without_any_cam_gets_the_probes_or_the_reason() -> None:
     model = with_head(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3))
     row = layer_report(model, picture(), IMAGE, NAMES, 1).rows[-1]
