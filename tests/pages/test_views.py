@@ -108,15 +108,15 @@ def test_the_form_asks_for_a_folder(open_view):
 
 
 @pytest.fixture
-def own_home(tiny_run, tmp_path, monkeypatch):
+def copied_home(tiny_run, tmp_path, monkeypatch):
     """A home with a copy of the tiny run, for tests that damage it."""
     shutil.copytree(tiny_run.path, tmp_path / "runs" / tiny_run.name)
     monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
     return tmp_path
 
 
-def test_damaged_weights_are_refused_with_a_way_out(own_home, tiny_run):
-    path = own_home / "runs" / tiny_run.name / "weights.safetensors"
+def test_damaged_weights_are_refused_with_a_way_out(copied_home, tiny_run):
+    path = copied_home / "runs" / tiny_run.name / "weights.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))

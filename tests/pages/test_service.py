@@ -1,0 +1,70 @@
+"""One model, many threads: every map is its own picture's, and the learner is loaded once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from analysis.data.images import ImageError
+from dashboard.service import Bounded, ImageGone, Service
+
+
+def test_threads_get_their_own_maps(tiny_run):
+    files = tiny_run.predictions()["path"].tolist()[:6]
+    jobs = [(file, target) for file in files for target in (0, 1, (0, 1))]
+    alone = Service()
+    wanted = {job: alone.report(tiny_run, *job) for job in jobs}
+    together = Service()
+    with ThreadPoolExecutor(4) as pool:
+        found = dict(zip(jobs, pool.map(lambda job: together.report(tiny_run, *job), jobs), strict=True))
+    for job in jobs:
+        assert found[job].target == wanted[job].target
+        for mine, theirs in zip(found[job].rows, wanted[job].rows, strict=True):
+            np.testing.assert_allclose(mine.gradcam, theirs.gradcam, rtol=1e-4, atol=1e-7)
+    first, second = (wanted[(file, 0)].rows[-1].gradcam for file in files[:2])
+    assert not np.allclose(first, second)
+
+
+def test_a_learner_is_loaded_once(tiny_run, monkeypatch):
+    import analysis.learner.store as store
+
+    loads, load = [], store.load
+    monkeypatch.setattr(store, "load", lambda run: loads.append(run.name) or load(run))
+    service = Service()
+    with ThreadPoolExecutor(4) as pool:
+        residents = list(pool.map(lambda _: service.resident(tiny_run), range(8)))
+    assert loads == [tiny_run.name]
+    assert all(resident is residents[0] for resident in residents)
+
+
+def test_what_was_computed_is_kept(tiny_run):
+    service = Service()
+    file = tiny_run.predictions()["path"].iloc[0]
+    assert service.report(tiny_run, file, 0) is service.report(tiny_run, file, 0)
+    assert service.report(tiny_run, file, 0) is not service.report(tiny_run, file, 1)
+
+
+def test_predictions_are_the_tables(tiny_run):
+    table = tiny_run.predictions()
+    service = Service()
+    for row in table.itertuples():
+        np.testing.assert_allclose(service.probabilities(tiny_run, row.path), row.probabilities, atol=1e-5)
+
+
+def test_pictures_that_are_not_there(tiny_run):
+    service = Service()
+    with pytest.raises(ImageGone, match="Put the folder back"):
+        service.picture(tiny_run, "gone.jpg")
+    with pytest.raises(ImageGone, match="Upload it again"):
+        service.picture(tiny_run, "upload:" + "0" * 64)
+    with pytest.raises(ImageError):
+        service.keep_upload(b"\x89PNG\r\n\x1a\n nonsense")
+
+
+def test_bounded_drops_what_was_used_longest_ago():
+    kept = Bounded(2)
+    for key in ("a", "b", "a", "c"):
+        kept.get_or_make(key, lambda key=key: key.upper())
+    assert dict(kept) == {"a": "A", "c": "C"}

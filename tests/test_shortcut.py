@@ -1,0 +1,35 @@
+"""Accuracy with and without the planted object, counted by hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from analysis.data.source import DataError
+from analysis.shortcut import shortcut_table
+
+
+def test_counts_by_class_and_object(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "truth.csv").write_text(
+        "file,split,species,breed,shortcut,ambiguous\n"
+        "A_1.jpg,valid,cat,A,1,0\nA_2.jpg,valid,cat,A,1,0\nA_3.jpg,valid,cat,A,0,0\nb_1.jpg,valid,dog,b,1,0\n"
+        "b_2.jpg,train,dog,b,1,0\n"
+    )
+    predictions = pd.DataFrame(
+        {
+            "path": ["b_1.jpg", "A_1.jpg", "A_2.jpg", "A_3.jpg"],
+            "label": ["dog", "cat", "cat", "cat"],
+            "predicted": ["dog", "dog", "cat", "cat"],
+        }
+    )
+    table = shortcut_table(predictions, tmp_path / "images").set_index(["class", "object"])
+    assert table.loc[("cat", "with")].tolist() == [2, 1, 0.5]
+    assert table.loc[("cat", "without")].tolist() == [1, 0, 1.0]
+    assert table.loc[("dog", "with")].tolist() == [1, 0, 1.0]
+    assert len(table) == 3
+
+
+def test_a_missing_truth_is_said(tmp_path):
+    with pytest.raises(DataError, match=r"truth\.csv"):
+        shortcut_table(pd.DataFrame({"path": [], "label": [], "predicted": []}), tmp_path / "images")
