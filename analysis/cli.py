@@ -75,6 +75,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-lr", type=float, help="fine_tune's base learning rate (default: by source)")
     parser.add_argument("--seed", type=int, help="of the split and the training (default: 21)")
     parser.add_argument("--no-pretrained", action="store_true", help="start from random weights, not ImageNet's")
+    parser.add_argument("--recipe", metavar="JSON", help="a whole recipe, as a manifest holds it, instead of options")
     parser.add_argument("--run", metavar="DIR", help=f"{_RUN_HELP}; default: a name made from the recipe")
     parser.add_argument("--force", action="store_true", help="train again, also over another run")
     _add_progress(parser)
@@ -119,7 +120,16 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    recipe = Recipe.for_source(
+    from analysis.fit import fit
+
+    run = fit(_recipe(options), run_path(options.run) if options.run else None, _reporter(options), options.force)
+    _conclude(run, options)
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    if options.recipe:
+        return Recipe.from_json(options.recipe)
+    return Recipe.for_source(
         options.source,
         path=options.path,
         task=options.task,
@@ -132,10 +142,6 @@ def _fit(options: argparse.Namespace) -> None:
         seed=options.seed,
         pretrained=False if options.no_pretrained else None,
     )
-    from analysis.fit import fit
-
-    run = fit(recipe, run_path(options.run) if options.run else None, _reporter(options), options.force)
-    _conclude(run, options)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -213,7 +219,8 @@ class TextReport:
 
 def _end_with_stdin() -> None:
     """Wait for the end of standard input, which closes when the parent ends, and end this process."""
-    with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: its lock, held by a waiting read, would abort Python's own shutdown.
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
             pass
     os._exit(3)
