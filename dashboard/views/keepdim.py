@@ -10,6 +10,7 @@ from dashboard import state
 from dashboard.chosen_image import chosen_image, explained, step_buttons
 from dashboard.figures.keepdim import CELL, keepdim_figure, keepdim_table_chart
 from dashboard.figures.options import LayerViewOptions
+from dashboard.figures.overlay import CONFIG
 from dashboard.frame import chosen_run, clear_messages, theme
 from dashboard.service import service
 
@@ -66,7 +67,7 @@ with clear_messages(run):
             "Network",
             list(NETWORKS),
             format_func=NETWORKS.__getitem__,
-            key="network",
+            key=state.NETWORK,
             bind="query-params",
             width=260,
             help="Shapes alone decide what happens. The chapter's ResNet-34 meets 64 × 64 × 64 at 256 pixels.",
@@ -102,7 +103,7 @@ with clear_messages(run):
     if case.error:
         st.code(case.error, language=None, wrap_lines=True)
     options = LayerViewOptions(smooth=False, theme=theme(), height=430)
-    st.plotly_chart(keepdim_figure(case, picture, options), theme=None, key="keepdim_figure")
+    st.plotly_chart(keepdim_figure(case, picture, options), theme=None, key="keepdim_figure", config=CONFIG)
     without, with_it = st.columns(2, gap="large")
     with without:
         steps(case, with_keepdim=False)
@@ -123,6 +124,8 @@ with clear_messages(run):
     st.altair_chart(
         keepdim_table_chart(table, theme=theme()),
         on_select=show_cell,
+        selection_mode=CELL,
+        width="content",
         key="keepdim_table",
         alt="Layer by input size: raises, silent or right",
     )

@@ -15,6 +15,7 @@ from dashboard.chosen_image import ChosenImage, chosen_image, explained, step_bu
 from dashboard.figures.agreement import agreement_figure, agreement_table
 from dashboard.figures.layers import layers_figure
 from dashboard.figures.options import LayerViewOptions
+from dashboard.figures.overlay import CONFIG
 from dashboard.figures.palette import colour_scales
 from dashboard.figures.png import view_png
 from dashboard.figures.probabilities import probabilities_chart
@@ -40,7 +41,7 @@ def headline(run: Run, image: ChosenImage) -> None:
 
 
 def display_controls(report: LayerReport, place: DeltaGenerator) -> LayerViewOptions:
-    """How the maps are drawn; every choice is part of the page's link."""
+    """How the maps are drawn, as part of the page's link; opacity and outlines are set within the figure."""
     labels = [row.label for row in report.rows]
     with place:
         layer = st.selectbox(
@@ -53,9 +54,6 @@ def display_controls(report: LayerReport, place: DeltaGenerator) -> LayerViewOpt
             width=230,
             help="Where the slider below the maps stands when they are drawn. The slider itself asks the "
             "server for nothing.",
-        )
-        opacity = st.slider(
-            "Opacity of the map", 0.0, 1.0, 0.6, 0.05, key=state.OPACITY, bind="query-params", width=130
         )
         relu = st.toggle(
             "ReLU",
@@ -83,22 +81,14 @@ def display_controls(report: LayerReport, place: DeltaGenerator) -> LayerViewOpt
             bind="query-params",
             help="CAM and Grad-CAM are drawn with one colour bar, so that their values can be compared.",
         )
-        outlines = (report.mask is not None or report.shortcut is not None) and st.toggle(
-            "Outlines",
-            value=True,
-            key=state.OUTLINES,
-            bind="query-params",
-            help="Around the annotated animal and, in the demo, around the planted ball.",
-        )
     return LayerViewOptions(
         layer=layer,
-        opacity=opacity,
         relu=relu,
         smooth=smooth,
         colours=colours,
         same_scale=same,
-        pet_outline=outlines,
-        shortcut_outline=outlines,
+        pet_outline=True,
+        shortcut_outline=True,
         theme=theme(),
     )
 
@@ -187,7 +177,7 @@ with clear_messages(run):
             layers_figure(report, options),
             theme=None,
             key="layers_figure",
-            config={"displaylogo": False},
+            config=CONFIG,
             alt="CAM beside Grad-CAM with a slider through the layers",
         )
         certificate(report)
@@ -203,7 +193,7 @@ with clear_messages(run):
 
     st.subheader("How far the two agree, layer by layer")
     plot, numbers = st.tabs(["Over the layers", "In numbers"])
-    plot.plotly_chart(agreement_figure(report, theme=theme()), theme=None, key="agreement_figure")
+    plot.plotly_chart(agreement_figure(report, theme=theme()), theme=None, key="agreement_figure", config=CONFIG)
     numbers.dataframe(agreement_table(report), hide_index=True, alt="Agreement of CAM and Grad-CAM")
     with st.container(horizontal=True):
         stem = image.name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")

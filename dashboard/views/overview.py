@@ -44,6 +44,8 @@ with clear_messages(run):
         picked = st.altair_chart(
             confusion_chart(matrix, names, theme=theme()),
             on_select="rerun",
+            selection_mode=CELL,
+            width="content",
             key=state.MATRIX,
             alt="Confusion matrix: true classes by predicted classes",
         )
