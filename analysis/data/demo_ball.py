@@ -41,13 +41,13 @@ def draw_ball(
     depth = np.sqrt(np.clip(1 - u * u - v * v, 0, 1))
     turn = rng.uniform(0, np.pi)
     band = np.abs(u * np.cos(turn) + v * np.sin(turn) + 0.25 * depth)
-    colour = mix(RED, (244, 240, 232), 1 - step(band.astype(np.float32), 0.17, 0.05))
+    colour = mix(RED, (244, 240, 232), 1 - step(band.astype(np.float32), 0.13, 0.05))
     facing = np.clip(0.62 * depth + 0.5 * (u * light[0] + v * light[1]), 0, 1)
     colour = colour * (0.5 + 0.62 * facing)[..., None]
     paint(canvas, patch, np.minimum(colour, 255))
-    fill(
-        canvas, ellipse(x + 0.42 * r * light[0], y + 0.45 * r * light[1], 0.2 * r, 0.14 * r), (255, 250, 246), 0.8
-    )
+    for size, opacity in ((0.26, 0.3), (0.16, 0.45)):
+        gleam = ellipse(x + 0.55 * r * light[0], y + 0.55 * r * light[1], size * r, 0.75 * size * r)
+        fill(canvas, gleam, (255, 246, 240), opacity)
     mask = np.zeros((SIZE, SIZE), bool)
     mask[patch.rows, patch.columns] = patch.alpha > 0.5
     return mask, np.any(canvas != before, axis=-1)

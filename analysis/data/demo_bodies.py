@@ -3,108 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from analysis.data.demo_canvas import Array, Colour, ellipse, lines, paint, smooth, taper
-from analysis.data.demo_fur import Frame, Fur
-from analysis.data.demo_heads import Box, HeadPose, collar, draw_head
-
-
-@dataclass(frozen=True)
-class Stance:
-    """Where the animal stands: ground point (pixels), one body height in pixels, and which way it looks.
-
-    `flip` is 1 or -1; `tilt`, `yaw`, `lid`, `tongue` go to the head (see `HeadPose`); `collar` is its colour.
-    """
-
-    x: float
-    y: float
-    unit: float
-    flip: int
-    tilt: float
-    yaw: float
-    lid: float
-    tongue: bool
-    collar: Colour | None
-
-    def place(self, points: ArrayLike) -> Array:
-        """Body coordinates (x towards the tail side, y down, ground at 0, height about -2) to pixels."""
-        p = np.asarray(points, dtype=np.float64)
-        return np.stack([self.x + self.flip * self.unit * p[..., 0], self.y + self.unit * p[..., 1]], axis=-1)
-
-    def frame(self, x: float, y: float, rx: float, ry: float) -> Frame:
-        """An upright frame around a point, half-axes rx and ry in body heights."""
-        return Frame(
-            self.place((x, y)), np.array([self.flip * self.unit * rx, 0.0]), np.array([0.0, self.unit * ry])
-        )
-
-    def head(self, fur: Fur, x: float, y: float, scale: float = 1.0) -> HeadPose:
-        """The head pose at a point of the body."""
-        px, py = self.place((x, y))
-        radius = fur.build.head * self.unit * scale
-        return HeadPose(px, py, radius, self.tilt, self.yaw, self.lid, self.tongue)
-
-
-def _limb(fur: Fur, stance: Stance, path: ArrayLike, widths: ArrayLike, tone: float = 1.0) -> None:
-    """A leg along `path` (body coordinates) with a paw at its end."""
-    p = np.asarray(path, dtype=np.float64)
-    curve = stance.place(smooth(p, 6, closed=False))
-    half = np.asarray(widths, dtype=np.float64) * stance.unit
-    middle, reach = (p[0] + p[-1]) / 2, np.abs(p[-1] - p[0]) / 2
-    frame = stance.frame(float(middle[0]), float(middle[1]), max(0.2, float(reach[0])), max(0.2, float(reach[1])))
-    fur.part(taper(curve, half), "leg", frame, tone=tone, hair=0.6)
-    _paw(fur, stance, p[-1], float(np.asarray(widths)[-1]), tone)
-
-
-def _paw(fur: Fur, stance: Stance, at: ArrayLike, width: float, tone: float) -> None:
-    x, y = np.asarray(at, dtype=np.float64) - np.array([0.03, 0.02])
-    r = 1.32 * width
-    cx, cy = stance.place((x, y))
-    # The paw ends the leg: its frame puts it at the leg's low end, where patterns put socks.
-    frame = Frame(
-        np.array([cx, cy - stance.unit * 0.25]),
-        np.array([stance.unit * r, 0.0]),
-        np.array([0.0, stance.unit * 0.32]),
-    )
-    fur.part(ellipse(cx, cy, r * stance.unit, 0.72 * r * stance.unit), "leg", frame, tone=tone * 1.04, hair=0.4)
-    toes = [stance.place([(x + d * r, y + 0.1 * r), (x + 1.1 * d * r, y + 0.62 * r)]) for d in (-0.32, 0.32)]
-    paint(fur.canvas, lines(toes, max(0.6, 0.016 * stance.unit)), (40, 30, 28), 0.55)
-
-
-def _tail(fur: Fur, stance: Stance, root: tuple[float, float], path: ArrayLike, tone: float = 1.0) -> None:
-    """A tail from `root` along offsets scaled with the tail's length; u runs from root to tip for patterns."""
-    b = fur.build
-    p = np.asarray(root) + np.asarray(path, dtype=np.float64) * b.tail_length
-    curve = stance.place(smooth(p, 8, closed=False))
-    bushy = 1.0 + 2.2 * b.fluff
-    widths = np.array([0.9, 1.0, 1.0 * bushy, 0.95 * bushy, 0.55]) * b.tail_width * stance.unit
-    a, z = curve[0], curve[-1]
-    axis = (z - a) / 2
-    length = max(float(np.hypot(*axis)), 0.2 * stance.unit)
-    axis = axis / max(float(np.hypot(*axis)), 1e-6) * length
-    down = np.array([-axis[1], axis[0]]) / length * max(4.0, float(widths.max()) * 2.5)
-    fur.part(taper(curve, widths), "tail", Frame((a + z) / 2, axis, down), tone=tone, hair=1.1)
-
-
-def _blend(first: ArrayLike, second: ArrayLike, amount: float) -> Array:
-    return (1 - amount) * np.asarray(first, dtype=np.float64) + amount * np.asarray(second, dtype=np.float64)
-
-
-CAT_TAIL_DOWN = [(0, 0), (0.28, 0.04), (0.42, -0.08), (0.5, -0.3), (0.42, -0.48)]
-CAT_TAIL_UP = [(0, 0), (0.22, -0.12), (0.34, -0.42), (0.36, -0.78), (0.5, -1.02)]
-DOG_TAIL_WAG = [(0, 0), (0.2, -0.12), (0.36, -0.34), (0.46, -0.58), (0.48, -0.76)]
-DOG_TAIL_ROLL = [(0, 0), (0.14, -0.24), (0.04, -0.5), (-0.2, -0.52), (-0.26, -0.3)]
-
-
-def _raised_tail(fur: Fur) -> Array:
-    """Cat, wagging or rolled tail by the build's curl; a cat's is long."""
-    curl = fur.build.tail_curl
-    if curl > 0.8:
-        return np.asarray(DOG_TAIL_ROLL)
-    return _blend(CAT_TAIL_UP, DOG_TAIL_WAG, np.clip((curl - 0.4) / 0.1, 0, 1))
+from analysis.data.demo_canvas import smooth
+from analysis.data.demo_fur import Fur
+from analysis.data.demo_heads import Box, collar, draw_head
+from analysis.data.demo_limbs import (
+    CAT_TAIL_DOWN,
+    DOG_TAIL_WAG,
+    Stance,
+    blend,
+    draw_leg,
+    draw_paw,
+    draw_tail,
+    raised_tail,
+)
 
 
 def sitting(fur: Fur, stance: Stance, face: bool = True) -> Box:
@@ -112,9 +26,9 @@ def sitting(fur: Fur, stance: Stance, face: bool = True) -> Box:
     b = fur.build
     g, lift = b.girth, 1 + 0.16 * (b.leg - 1)
     top = -1.12 * lift
-    sitting_tail = _blend(CAT_TAIL_DOWN, DOG_TAIL_WAG, np.clip((b.tail_curl - 0.3) / 0.5, 0, 1))
+    sitting_tail = blend(CAT_TAIL_DOWN, DOG_TAIL_WAG, np.clip((b.tail_curl - 0.3) / 0.5, 0, 1))
     if face:
-        _tail(fur, stance, (0.4 * g, -0.12), sitting_tail)
+        draw_tail(fur, stance, (0.4 * g, -0.12), sitting_tail)
     torso = [
         (0, top - 0.12),
         (0.27 * g, top),
@@ -145,7 +59,7 @@ def sitting(fur: Fur, stance: Stance, face: bool = True) -> Box:
             stance.place(thigh), "body", stance.frame(side * 0.42 * g, -0.2, 0.26 * g, 0.34), tone=0.97, hair=0.5
         )
         if face:
-            _paw(fur, stance, (side * 0.48 * g, -0.03), 0.1, 0.95)
+            draw_paw(fur, stance, (side * 0.48 * g, -0.03), 0.1, 0.95)
     if face:
         chest = smooth(
             [
@@ -161,14 +75,14 @@ def sitting(fur: Fur, stance: Stance, face: bool = True) -> Box:
         fur.part(stance.place(chest), "chest", stance.frame(0, -0.8, 0.34 * g, 0.5), hair=1.4)
         for side in (-1, 1):
             w = 0.092 * (1 + 0.8 * b.fluff)
-            _limb(
+            draw_leg(
                 fur,
                 stance,
-                [(side * 0.17 * g, -0.8), (side * 0.17 * g, -0.4), (side * 0.155 * g, -0.04)],
+                [(side * 0.2 * g, -0.66), (side * 0.18 * g, -0.36), (side * 0.155 * g, -0.04)],
                 (1.35 * w, w, 0.95 * w),
             )
     else:
-        _tail(fur, stance, (0.05, -0.06), sitting_tail)
+        draw_tail(fur, stance, (0.05, -0.06), sitting_tail)
     pose = stance.head(fur, 0.0, top - 0.36 * (b.head / 0.43))
     if face and stance.collar is not None:
         collar(fur, pose, stance.collar)
@@ -182,10 +96,10 @@ def standing(fur: Fur, stance: Stance, face: bool = True) -> Box:
     back, belly = -leg - 0.5 * g, -leg + 0.06 * g
     rng = fur.rng
     stride = 0.1 * rng.uniform(-1, 1)
-    _tail(fur, stance, (0.74, back + 0.14), _raised_tail(fur), tone=0.97)
+    draw_tail(fur, stance, (0.74, back + 0.14), raised_tail(fur), tone=0.97)
     w = 0.095 * (1 + 0.9 * b.fluff) * (0.8 + 0.2 * g)
     for x, shift in ((-0.42, -stride), (0.66, stride)):
-        _limb(
+        draw_leg(
             fur, stance, [(x, -leg), (x + 0.02, -0.5 * leg), (x + shift, -0.04)], (1.5 * w, w, 0.9 * w), tone=0.78
         )
     torso = [
@@ -216,13 +130,15 @@ def standing(fur: Fur, stance: Stance, face: bool = True) -> Box:
     fur.part(
         stance.place(thigh), "body", stance.frame(0.64, (back + belly) / 2, 0.3, 0.42 * g), tone=1.01, hair=0.4
     )
-    _limb(
+    draw_leg(
         fur,
         stance,
         [(0.66, -0.75 * leg), (0.74, -0.42 * leg), (0.68 - stride, -0.04)],
         (1.5 * w, 0.9 * w, 0.9 * w),
     )
-    _limb(fur, stance, [(-0.58, -1.0 * leg), (-0.58, -0.5 * leg), (-0.6 + stride, -0.04)], (1.6 * w, w, 0.9 * w))
+    draw_leg(
+        fur, stance, [(-0.58, -1.0 * leg), (-0.58, -0.5 * leg), (-0.6 + stride, -0.04)], (1.6 * w, w, 0.9 * w)
+    )
     neck = smooth(
         [
             (-0.5, back + 0.02),
@@ -262,13 +178,13 @@ def lying(fur: Fur, stance: Stance, face: bool = True) -> Box:
     fur.part(stance.place(smooth(torso, 6)), "body", stance.frame(0.1, -0.32, 0.92, 0.38 * g))
     thigh = smooth([(0.38, -0.02), (0.42, -0.36), (0.68, -0.5 * g), (0.94, -0.32), (0.92, -0.04), (0.6, 0.02)], 6)
     fur.part(stance.place(thigh), "body", stance.frame(0.68, -0.24, 0.34, 0.34), tone=1.01, hair=0.5)
-    _paw(fur, stance, (0.42, -0.04), 0.1, 0.98)
-    _tail(fur, stance, (0.88, -0.16), curl_path)
+    draw_paw(fur, stance, (0.42, -0.04), 0.1, 0.98)
+    draw_tail(fur, stance, (0.88, -0.16), curl_path)
     w = 0.1 * (1 + 0.8 * b.fluff)
     chest = smooth([(-0.76, -0.66), (-0.44, -0.62), (-0.38, -0.2), (-0.6, 0.0), (-0.86, -0.16)], 6)
     fur.part(stance.place(chest), "chest", stance.frame(-0.6, -0.35, 0.3, 0.4), hair=1.3)
-    _limb(fur, stance, [(-0.4, -0.16), (-0.62, -0.08), (-0.84, -0.03)], (1.2 * w, w, w), tone=0.86)
-    _limb(fur, stance, [(-0.36, -0.1), (-0.66, -0.04), (-0.98, 0.02)], (1.3 * w, 1.05 * w, w))
+    draw_leg(fur, stance, [(-0.4, -0.16), (-0.62, -0.08), (-0.84, -0.03)], (1.2 * w, w, w), tone=0.86)
+    draw_leg(fur, stance, [(-0.36, -0.1), (-0.66, -0.04), (-0.98, 0.02)], (1.3 * w, 1.05 * w, w))
     pose = stance.head(fur, -0.62, -0.86 * (0.7 + 0.3 * g))
     if stance.collar is not None:
         collar(fur, pose, stance.collar)

@@ -167,9 +167,9 @@ def _tile(kind: str) -> Array:
     if kind.startswith("hair"):
         angle = int(kind[4:]) * np.pi / 8
         along, across = fx * np.cos(angle) + fy * np.sin(angle), fy * np.cos(angle) - fx * np.sin(angle)
-        shape = np.exp(-((along * 28) ** 2) / 2 - ((across * 2.6) ** 2) / 2)
+        shape = np.exp(-((along * 15) ** 2) / 2 - ((across * 2.0) ** 2) / 2)
     else:
-        scale = {"soft": 90.0, "cloud": 45.0, "blot": 22.0, "mottle": 9.0, "grain": 0.0}[kind]
+        scale = {"soft": 90.0, "cloud": 50.0, "blot": 34.0, "mottle": 9.0, "grain": 0.0}[kind]
         shape = np.exp(-((fx**2 + fy**2) * scale**2) / 2)
         shape[0, 0] = 0
     plane = np.fft.irfft2(spectrum * shape, s=(TILE, TILE))

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.data.demo_ball import ball_place, draw_ball
-from analysis.data.demo_bodies import POSES, Stance
+from analysis.data.demo_bodies import POSES
 from analysis.data.demo_breeds import BREEDS, CATS, DOGS, PLAIN_COATS, Build, Coat
 from analysis.data.demo_canvas import SIZE, Array, Colour, ellipse, noise, soft_shadow
 from analysis.data.demo_foreground import draw_foreground
 from analysis.data.demo_fur import Fur
 from analysis.data.demo_heads import Box
+from analysis.data.demo_limbs import Stance
 from analysis.data.demo_plan import Picture
 from analysis.data.demo_scenes import Scene, draw_scene
 
@@ -99,7 +100,13 @@ def _draw_animal(picture: Picture, scene: Scene, rng: np.random.Generator) -> tu
         feet, x = 224.0 + rng.uniform(-14, 16), rng.uniform(92, 132)
     else:
         feet = float(np.clip(scene.horizon + rng.uniform(36, 84), 168, 214))
-        x = 112 + rng.uniform(-34, 34) + (14 * flip if pose == "standing" else -6 * flip if pose == "lying" else 0)
+        unit = min(unit, feet / (2.15 if pose == "lying" else 2.4))  # the ears stay in the picture
+        reach = 20 if pose in ("standing", "lying") else 40
+        x = (
+            112
+            + rng.uniform(-reach, reach)
+            + (14 * flip if pose == "standing" else -6 * flip if pose == "lying" else 0)
+        )
         shadow = ellipse(x, feet - 1, unit * (1.0 if pose in ("standing", "lying") else 0.72), unit * 0.15)
         soft_shadow(scene.canvas, shadow, 5, 0.5)
     collar = COLLARS[rng.integers(len(COLLARS))] if rng.random() < 0.35 else None

@@ -87,7 +87,7 @@ class Fur:
         coat = self.coat
         wobble = noise("mottle", u.shape, self.rng)
         blot = noise("blot", u.shape, self.rng)
-        colour = mix(coat.base, coat.second, step(0.35 * blot + 0.2 * wobble, 0.5, 0.7) * np.float32(0.35))
+        colour = mix(coat.base, coat.second, step(0.35 * blot + 0.12 * wobble, 0.5, 0.8) * np.float32(0.28))
         if kind in ("body", "leg"):
             colour = mix(colour, coat.light, step(v + 0.1 * wobble, 1.0, 0.7) * np.float32(0.4))
         paint_pattern = _PATTERNS[coat.pattern]
@@ -99,7 +99,7 @@ def _solid(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array
 
 
 def _ticked(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
-    fleck = step(wobble + 0.4 * blot, 0.5, 0.6) * np.float32(0.5)
+    fleck = step(wobble + 0.4 * blot, 0.4, 0.9) * np.float32(0.3)
     colour = mix(colour, coat.second, fleck)
     if kind == "head":
         colour = _tabby_face(coat, u, v, colour, 0.5)
@@ -157,7 +157,7 @@ def _bicolour(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Ar
         blaze = step(v * np.float32(0.55) - np.abs(u) + 0.05 * wobble, -0.1, 0.07)
         return mix(colour, coat.light, np.maximum(blaze, step(v - 0.5 * np.abs(u), 0.42, 0.08)) * np.float32(0.95))
     if kind == "body":
-        return mix(colour, coat.light, step(v * np.float32(0.6) + 0.55 * blot, 0.35, 0.14) * np.float32(0.95))
+        return mix(colour, coat.light, step(v * np.float32(0.6) + 0.5 * blot, 0.4, 0.1) * np.float32(0.95))
     if kind == "tail":
         return mix(colour, coat.light, step(u, 0.55, 0.15))
     return colour
@@ -194,7 +194,7 @@ def _urajiro(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Arr
     if kind == "chest":
         return mix(colour, coat.light, 0.9)
     if kind in ("body", "leg"):
-        return mix(colour, coat.light, step(v + 0.1 * wobble, 0.62, 0.3) * np.float32(0.9))
+        return mix(colour, coat.light, step(v + 0.05 * wobble, 0.66, 0.3) * np.float32(0.9))
     if kind == "tail":
         return mix(colour, coat.light, step(v, 0.1, 0.4) * np.float32(0.8))
     return colour

@@ -34,7 +34,7 @@ def draw_landscape(canvas: Array, horizon: float, rng: Generator) -> None:
         ((176, 178, 208), (238, 222, 204)),
     )[rng.integers(3)]
     ramp(canvas, 0, h, zenith, low)
-    clouds = step(noise("soft", (h, SIZE), rng) + 0.4 * noise("blot", (h, SIZE), rng), 0.5, 0.7)
+    clouds = step(0.7 * noise("soft", (h, SIZE), rng) + 0.6 * noise("cloud", (h, SIZE), rng), 0.9, 1.1)
     canvas[:h] = mix(canvas[:h], (250, 250, 250), clouds * 0.75)
     if kind != "beach":
         for depth in range(2):
