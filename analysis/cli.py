@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_fit(commands.add_parser("fit", help="fine-tune a learner and keep it as a run"))
     _add_evaluate(commands.add_parser("evaluate", help="predict a run's validation set"))
     _add_explain(commands.add_parser("explain", help="write the raw maps of images to a file"))
+    planted = commands.add_parser(
+        "planted", help="measure what the demo's planted object does, and the maps of it"
+    )
+    planted.add_argument("--run", metavar="DIR", required=True, help=_RUN_HELP)
+    planted.set_defaults(command=_planted)
     runs = commands.add_parser("runs", help="list the dashboard's runs")
     runs.set_defaults(command=_runs)
     return parser
@@ -75,7 +80,9 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-lr", type=float, help="fine_tune's base learning rate (default: by source)")
     parser.add_argument("--seed", type=int, help="of the split and the training (default: 21)")
     parser.add_argument("--no-pretrained", action="store_true", help="start from random weights, not ImageNet's")
-    parser.add_argument("--recipe", metavar="JSON", help="a whole recipe, as a manifest holds it, instead of options")
+    parser.add_argument(
+        "--recipe", metavar="JSON", help="a whole recipe, as a manifest holds it, instead of options"
+    )
     parser.add_argument("--run", metavar="DIR", help=f"{_RUN_HELP}; default: a name made from the recipe")
     parser.add_argument("--force", action="store_true", help="train again, also over another run")
     _add_progress(parser)
@@ -165,6 +172,17 @@ def _explain(options: argparse.Namespace) -> None:
         target=options.target,
     )
     print(f"Maps of {count} images: {options.out}")
+
+
+def _planted(options: argparse.Namespace) -> None:
+    run = open_run(run_path(options.run))
+    from analysis.learner.store import load
+    from analysis.planted import planted_effects, planted_summary
+    from analysis.shortcut import shortcut_table
+
+    print(shortcut_table(run.predictions(), run.manifest.data_root).round(3).to_string(index=False))
+    print()
+    print(planted_summary(planted_effects(load(run))).round(2).to_string(index=False))
 
 
 def _runs(options: argparse.Namespace) -> None:

@@ -228,19 +228,35 @@ class Service:
 
         return self._kept(("report", _digest(run), image, target), compute)
 
-    def twin_effect(self, run: Run, image: str) -> TwinEffect:
-        """What the planted object of a demo picture does to the model, by drawing it away."""
+    def twin_effect(self, run: Run, image: str) -> TwinEffect | None:
+        """What the planted object of a demo picture does to the model, by drawing it away.
 
-        def compute() -> TwinEffect:
+        None where the picture was drawn by another version of the demo, which has no twin of it.
+        """
+
+        def compute() -> TwinEffect | None:
             from PIL import Image as images
 
             from analysis.data.demo import twin
+            from analysis.planted import redrawable
 
+            if not redrawable(run.manifest.data_root):
+                return None
             without = images.fromarray(twin(Path(image).stem))
             logits = self._logits(run, [self.picture(run, image), without])
             return TwinEffect(np.asarray(without), logits[0], logits[1])
 
         return self._kept(("twin", _digest(run), image), compute)
+
+    def planted(self, run: Run) -> pd.DataFrame:
+        """What the demo's planted object does to this learner, measured on its validation pictures."""
+
+        def compute() -> pd.DataFrame:
+            from analysis.planted import planted_effects, planted_summary
+
+            return planted_summary(planted_effects(self.resident(run).loaded))
+
+        return self._kept(("planted", _digest(run)), compute)
 
     def keepdim_cases(
         self, run: Run, image: str, size: int, target: Target, batched: bool, chapter: bool

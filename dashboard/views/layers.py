@@ -20,7 +20,7 @@ from dashboard.figures.palette import colour_scales
 from dashboard.figures.png import view_png
 from dashboard.figures.probabilities import probabilities_chart
 from dashboard.frame import KEEPDIM_PAGE, chosen_run, clear_messages, theme
-from dashboard.service import service
+from dashboard.service import TwinEffect, service
 
 
 def headline(run: Run, image: ChosenImage) -> None:
@@ -129,21 +129,17 @@ def certificate(report: LayerReport) -> None:
         )
 
 
-def planted_object(run: Run, image: ChosenImage, report: LayerReport) -> None:
+def planted_object(effect: TwinEffect, names: tuple[str, ...]) -> None:
     """The demo's own experiment: the same picture drawn again without the ball."""
-    names = report.class_names
-    effect = service().twin_effect(run, image.id)
-    change = effect.with_object - effect.without_object
-    first, second = st.columns([1, 3])
+    after, before = (effect.with_object, effect.without_object)
+    first, second = st.columns([1, 5], vertical_alignment="center")
     first.image(effect.picture, width="stretch", alt="The same picture drawn without the ball")
-    with second:
-        st.markdown("**The same picture without the ball**")
-        st.write(
-            "The demo can draw this very picture again without the ball it planted. So the ball's true effect "
-            f"on the {names[0]} − {names[1]} logit is known: **{change[0] - change[1]:+.2f}** (from "
-            f"{effect.without_object[0] - effect.without_object[1]:+.2f} without the ball to "
-            f"{effect.with_object[0] - effect.with_object[1]:+.2f} with it). A faithful map has to be hot there."
-        )
+    second.markdown(
+        "**The same picture without the ball.** The demo can draw this very picture again without the ball that "
+        f"it planted, so the ball's true effect on the {names[0]} − {names[1]} logit is known: "
+        f"**{(after[0] - after[1]) - (before[0] - before[1]):+.2f}** (from {before[0] - before[1]:+.2f} to "
+        f"{after[0] - after[1]:+.2f}). A faithful contrast map has to be hot at the ball by as much as that matters."
+    )
 
 
 run = chosen_run()
@@ -187,9 +183,12 @@ with clear_messages(run):
                 "there only in scale."
             )
 
-    if report.shortcut is not None and run.manifest.recipe.source == "demo":
-        with st.container(border=True):
-            planted_object(run, image, report)
+    recipe = run.manifest.recipe
+    if report.shortcut is not None and recipe.source == "demo" and recipe.task == "species":
+        effect = service().twin_effect(run, image.id)
+        if effect is not None:
+            with st.container(border=True):
+                planted_object(effect, report.class_names)
 
     st.subheader("How far the two agree, layer by layer")
     plot, numbers = st.tabs(["Over the layers", "In numbers"])

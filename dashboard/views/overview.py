@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.data.source import DataError
+from analysis.runs import Run
 from analysis.shortcut import shortcut_table
 from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
 from dashboard import state
@@ -16,7 +17,70 @@ from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
 from dashboard.filters import set_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
-from dashboard.service import predictions
+from dashboard.service import predictions, service
+
+
+def planted_panel(run: Run) -> None:
+    """The demo's trap: accuracy with and without the ball, and what the ball does to the logits."""
+    st.subheader("What the demo hid in the pictures")
+    st.write(
+        "In training, a ball lies beside most dogs and few cats; in validation it comes with both alike. A "
+        "learner that looks for the ball instead of the animal shows it here:"
+    )
+    try:
+        counts = shortcut_table(predictions(run), run.manifest.data_root)
+    except DataError as problem:
+        st.info(str(problem))
+        return
+    st.dataframe(
+        counts,
+        hide_index=True,
+        column_config={
+            "class": "True class",
+            "object": "The ball",
+            "pictures": "Pictures",
+            "mistakes": "Mistakes",
+            "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
+        },
+        alt="Accuracy with and without the ball",
+    )
+    if not st.toggle(
+        "Draw the ball away and measure",
+        key=state.MEASURE,
+        bind="query-params",
+        help="Draws every validation picture with a ball again without it and predicts both. A few seconds.",
+    ):
+        return
+    with st.spinner("Drawing the pictures again without the ball…", show_time=True):
+        st.dataframe(
+            service().planted(run),
+            hide_index=True,
+            column_config={
+                "group": st.column_config.TextColumn("Pictures", width="medium"),
+                "pictures": "Count",
+                "flips": st.column_config.NumberColumn(
+                    "Turned", format="percent", help="Share whose prediction is another one without the ball."
+                ),
+                "logit_change": st.column_config.NumberColumn(
+                    "Logit", format="%+.2f", help="Median change of the dog − cat logit that the ball makes."
+                ),
+                "z_object": st.column_config.NumberColumn(
+                    "Map at the ball",
+                    format="%+.2f",
+                    help="Median over the pictures: the exact contrast CAM's mean at the ball, in standard "
+                    "deviations above the map's mean.",
+                ),
+                "z_animal": st.column_config.NumberColumn("Map at the animal", format="%+.2f"),
+                "energy_ratio": st.column_config.NumberColumn(
+                    "Energy",
+                    format="%.2f",
+                    help="The share of the map's positive part at the ball, over the ball's share of the "
+                    "picture. 1 is chance.",
+                ),
+            },
+            alt="Effect of the ball on the logits and on the maps",
+        )
+
 
 MANY_CLASSES = 12  # more than this and the matrix needs the whole width
 
@@ -78,28 +142,9 @@ with clear_messages(run):
                 },
                 alt="Pairs of classes by number of mistakes",
             )
-        if recipe.source == "demo":
+        if recipe.source == "demo" and recipe.task == "species":
             with st.container(border=True):
-                st.subheader("What the demo hid in the pictures")
-                st.write(
-                    "In training, a ball lies beside most dogs and few cats; in validation it comes with "
-                    "both alike. A learner that looks for the ball instead of the animal shows it here:"
-                )
-                try:
-                    st.dataframe(
-                        shortcut_table(table, manifest.data_root),
-                        hide_index=True,
-                        column_config={
-                            "class": "True class",
-                            "object": "The ball",
-                            "pictures": "Pictures",
-                            "mistakes": "Mistakes",
-                            "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
-                        },
-                        alt="Accuracy with and without the ball",
-                    )
-                except DataError as problem:
-                    st.info(str(problem))
+                planted_panel(run)
     with wide:
         st.subheader("How it was made")
         when = datetime.fromisoformat(manifest.created).strftime("%d %B %Y, %H:%M")
