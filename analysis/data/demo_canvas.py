@@ -118,13 +118,18 @@ def rasterise(outline: Array) -> Patch:
 
 
 def lines(segments: list[Array], width: float) -> Patch:
-    """Many open polylines of one `width` (pixels) as one patch over the whole canvas."""
-    image = Image.new("L", (SIZE * 2, SIZE * 2))
+    """Many open polylines of one `width` (pixels) as one patch."""
+    points = np.concatenate(segments)
+    x0, y0 = (max(0, int(np.floor(v - width)) - 1) for v in points.min(0))
+    x1, y1 = (min(SIZE, int(np.ceil(v + width)) + 1) for v in points.max(0))
+    if x1 <= x0 or y1 <= y0:
+        return Patch(slice(0, 0), slice(0, 0), np.zeros((0, 0), np.float32))
+    image = Image.new("L", ((x1 - x0) * 2, (y1 - y0) * 2))
     pen = ImageDraw.Draw(image)
     for segment in segments:
-        pen.line((segment * 2).ravel().tolist(), fill=255, width=max(1, round(width * 2)))
+        pen.line(((segment - (x0, y0)) * 2).ravel().tolist(), fill=255, width=max(1, round(width * 2)))
     alpha = np.asarray(image.reduce(2), dtype=np.float32) * np.float32(1 / 255)
-    return Patch(slice(0, SIZE), slice(0, SIZE), alpha)
+    return Patch(slice(y0, y1), slice(x0, x1), alpha)
 
 
 def blur(alpha: Array, radius: float) -> Array:

@@ -81,9 +81,8 @@ def _flower(canvas: Array, top: int, petals: Colour, rng: Generator) -> None:
     fill(canvas, ellipse(x, y, 0.45 * r, 0.4 * r, n=8), (226, 180, 70))
 
 
-def _grass(canvas: Array, top: float, bottom: float, count: int, colour: Array, rng: Generator) -> Array:
-    """Blades of grass rooted between two heights; returns their coverage (SIZE, SIZE)."""
-    covered = np.zeros((SIZE, SIZE), np.float32)
+def _grass(canvas: Array, top: float, bottom: float, count: int, colour: Array, rng: Generator) -> None:
+    """Blades of grass rooted between two heights."""
     root_y = np.sort(top + (bottom - top) * rng.random(count) ** 0.8)
     root_x, lean, tall = rng.uniform(-4, SIZE + 4, count), rng.normal(0, 2.4, count), rng.uniform(4, 9, count)
     scale = 0.45 + 0.9 * (root_y - 90) / 134
@@ -93,10 +92,7 @@ def _grass(canvas: Array, top: float, bottom: float, count: int, colour: Array, 
             np.array([(x, y), (x + 0.4 * d * s, y - 0.6 * t * s), (x + d * s, y - t * s)])
             for x, y, d, t, s in zip(root_x[own], root_y[own], lean[own], tall[own], scale[own], strict=True)
         ]
-        patch = lines(blades, 1.0)
-        paint(canvas, patch, np.asarray(colour) * tone, 0.75)
-        covered = np.maximum(covered, patch.alpha * np.float32(0.75))
-    return covered
+        paint(canvas, lines(blades, 1.0), np.asarray(colour) * tone, 0.75)
 
 
 def _tree(canvas: Array, horizon: float, rng: Generator, snowy: bool) -> None:

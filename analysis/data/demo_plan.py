@@ -23,7 +23,7 @@ class DemoParameters:
     seed: int = 21
     shortcut_with_dogs: float = 0.9
     shortcut_with_cats: float = 0.1
-    ambiguous: float = 0.3
+    ambiguous: float = 0.25
 
 
 DEFAULT = DemoParameters()

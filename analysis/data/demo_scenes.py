@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image, ImageFilter
 
-from analysis.data.demo_canvas import SIZE, Array, blur
+from analysis.data.demo_canvas import SIZE, Array
 from analysis.data.demo_landscapes import draw_landscape
 from analysis.data.demo_rooms import draw_room
 
@@ -31,6 +32,6 @@ def draw_scene(indoor: bool, rng: Generator) -> Scene:
     (draw_room if indoor else draw_landscape)(canvas, horizon, rng)
     # A camera focuses on the animal: what is behind it is a little soft.
     depth = float(rng.uniform(0.4, 1.3))
-    for channel in range(3):
-        canvas[..., channel] = blur(canvas[..., channel] / 255, depth) * 255
+    sharp = Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8))
+    canvas = np.array(sharp.filter(ImageFilter.GaussianBlur(depth)), dtype=np.float32)
     return Scene(canvas, indoor, horizon, light)
