@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, TrainEvalCallback
 from fastai.callback.schedule import fine_tune  # noqa: F401  patches Learner
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.metrics import error_rate
 from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
+from torch import nn
 from torchvision import models
 
 from analysis.data.source import LabelledImages
@@ -101,8 +102,9 @@ def train(
     if device.type == "cuda":
         learn = learn.to_fp16()
     progress = TrainingProgress(recipe, report)
+    callbacks = [progress] if recipe.train_bn else [progress, KeepStatistics()]
     with learn.no_bar(), learn.no_logging():
-        learn.fine_tune(recipe.epochs, base_lr=recipe.base_lr, freeze_epochs=recipe.freeze_epochs, cbs=progress)
+        learn.fine_tune(recipe.epochs, base_lr=recipe.base_lr, freeze_epochs=recipe.freeze_epochs, cbs=callbacks)
     if device.type == "cuda":
         learn = learn.to_fp32()
     learn.model.eval()
@@ -111,6 +113,21 @@ def train(
             "Training diverged: weights are no longer numbers. Fit with a lower base learning rate."
         )
     return learn, progress.history
+
+
+class KeepStatistics(Callback):
+    """Keeps the body's BatchNorm layers in evaluation mode, in the frozen epochs and in the full ones.
+
+    fastai's own BnFreeze does so for layers that are frozen only.
+    """
+
+    run_after = TrainEvalCallback
+
+    def before_train(self) -> None:
+        """Undo `model.train()` for these layers."""
+        for module in self.model[0].modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
 class TrainingProgress(Callback):

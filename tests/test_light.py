@@ -1,0 +1,38 @@
+"""A gallery stands before torch is loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+LIGHT = (
+    "analysis.browse",
+    "analysis.cli",
+    "analysis.data.demo",
+    "analysis.data.folder",
+    "analysis.data.images",
+    "analysis.data.load",
+    "analysis.data.pets",
+    "analysis.data.source",
+    "analysis.errors",
+    "analysis.home",
+    "analysis.learner.recipe",
+    "analysis.progress",
+    "analysis.runs",
+    "analysis.summary",
+)
+
+
+def test_light_modules_do_not_load_torch():
+    code = (
+        f"import importlib, sys\n"
+        f"for name in {LIGHT!r}:\n"
+        f"    importlib.import_module(name)\n"
+        f"    heavy = {{'torch', 'fastai', 'timm', 'torchvision', 'sklearn'}} & set(sys.modules)\n"
+        f"    assert not heavy, (name, heavy)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
