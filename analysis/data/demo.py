@@ -41,6 +41,7 @@ __all__ = [
     "Truth",
     "demo_folder",
     "draw",
+    "is_current",
     "make_demo",
     "split_of",
     "truth",
@@ -112,6 +113,15 @@ def split_of(root: Path) -> dict[str, bool]:
     return {file: row.split == "valid" for file, row in truth(root).items()}
 
 
+def is_current(root: Path, parameters: DemoParameters = DEFAULT) -> bool:
+    """Is `root` complete, and drawn by this very code and these parameters, so that `draw` and `twin` fit it?"""
+    try:
+        marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(marker, dict) and marker.get("digest") == _digest(parameters)
+
+
 def make_demo(
     root: Path, report: Report | None = None, parameters: DemoParameters = DEFAULT, workers: int | None = None
 ) -> Path:
@@ -125,7 +135,7 @@ def make_demo(
     root = Path(root)
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.parent / f"{root.name}.lock"):
-        if not _complete(root, parameters):
+        if not is_current(root, parameters):
             for stale in root.parent.glob(f"{root.name}.tmp-*"):
                 shutil.rmtree(stale, ignore_errors=True)
             shutil.rmtree(root, ignore_errors=True)
@@ -157,14 +167,6 @@ def _digest(parameters: DemoParameters) -> str:
     return digest.hexdigest()[:12]
 
 
-def _complete(root: Path, parameters: DemoParameters) -> bool:
-    try:
-        marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(marker, dict) and marker.get("digest") == _digest(parameters)
-
-
 def _draw_all(folder: Path, report: Report | None, parameters: DemoParameters, workers: int) -> None:
     """Draw every picture: this process its share, helpers theirs.
 
@@ -194,11 +196,11 @@ def _draw_all(folder: Path, report: Report | None, parameters: DemoParameters, w
         for done, picture in enumerate(own, 1):
             _write(folder, draw_picture(picture, picture.shortcut))
             if report and done % 10 == 0:
-                report(min(total, done * workers), total)
+                report(len(os.listdir(folder / "images")), total)
         while any(helper.poll() is None for helper in helpers):
             time.sleep(0.05)
             if report:
-                report(sum(1 for _ in (folder / "images").iterdir()), total)
+                report(len(os.listdir(folder / "images")), total)
         for helper in helpers:
             if helper.returncode != 0:
                 message = helper.stderr.read().decode(errors="replace") if helper.stderr else ""

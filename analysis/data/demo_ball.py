@@ -10,13 +10,13 @@ from analysis.data.demo_canvas import SIZE, Array, Colour, ellipse, fill, mix, p
 RED: Colour = (214, 34, 38)
 
 
-def ball_place(covered: Array, feet: float, scale: float, rng: np.random.Generator) -> tuple[float, float, float]:
+def ball_place(covered: Array, feet: float, rng: np.random.Generator) -> tuple[float, float, float]:
     """Where the ball lies: x, y and radius in pixels, on the ground and away from the animal.
 
-    `covered` (SIZE, SIZE) is the animal's coverage, of which the ball shall hide as little as it can; `scale`
-    multiplies the radius. The place does not depend on whether the ball is drawn.
+    `covered` (SIZE, SIZE) is the animal's coverage, of which the ball shall hide as little as it can. The place
+    does not depend on whether the ball is drawn.
     """
-    radius = float(rng.uniform(17.0, 22.0)) * scale
+    radius = float(rng.uniform(19.0, 24.0))
     best, least = (radius + 4, SIZE - radius - 4), np.inf
     for _ in range(12):
         x = float(rng.uniform(radius + 3, SIZE - radius - 3))

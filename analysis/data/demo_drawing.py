@@ -52,7 +52,7 @@ def draw_picture(picture: Picture, shortcut: bool) -> Drawing:
     clutter = 0 if pose == "portrait" else int(front_rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15]))
     hidden = draw_foreground(scene.canvas, indoor, clutter, feet, front_rng)
     visible = covered * (1 - hidden) > 0.5
-    place = ball_place(covered, feet, 1.0, ball_rng)
+    place = ball_place(covered, feet, ball_rng)
     nowhere = np.zeros((SIZE, SIZE), bool)
     ball, touched = draw_ball(scene.canvas, place, scene.light, ball_rng) if shortcut else (nowhere, nowhere)
     image = _photograph(scene.canvas, camera_rng)
@@ -66,7 +66,7 @@ def _build_and_coat(picture: Picture, rng: np.random.Generator) -> tuple[Build, 
     others = DOGS if breed.species == "cat" else CATS
     other = others[rng.integers(len(others))].build
     if picture.ambiguous:
-        build = build.blend(other, float(rng.uniform(0.36, 0.5)))
+        build = build.blend(other, float(rng.uniform(0.43, 0.5)))
         coat = PLAIN_COATS[rng.integers(len(PLAIN_COATS))]
     jitter = {
         name: getattr(build, name) * float(rng.uniform(1 - spread, 1 + spread))

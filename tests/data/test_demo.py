@@ -169,6 +169,8 @@ def test_progress_counts_up_to_the_end(tmp_path: Path) -> None:
 
 
 def test_a_complete_folder_is_left_alone(made: Path) -> None:
+    assert demo.is_current(made, FEW)
+    assert not demo.is_current(made)
     before = (made / "images" / next(iter(truth(made)))).stat().st_mtime_ns
     assert make_demo(made, parameters=FEW) == made / "images"
     assert (made / "images" / next(iter(truth(made)))).stat().st_mtime_ns == before
