@@ -12,6 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from analysis.runs import Run
 
+# before torch is loaded: spinning threads make it many times slower beside another busy process
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -22,6 +22,7 @@ from torchvision import models
 from analysis.data.source import LabelledImages
 from analysis.errors import CamLensError
 from analysis.learner.dataloaders import items, make_dataloaders
+from analysis.learner.memory import keep_freed_memory
 from analysis.learner.recipe import Recipe
 from analysis.learner.weights import fetch_torchvision, load_lite, statistics
 from analysis.progress import ProgressEvent, Report, silent
@@ -86,6 +87,8 @@ def train(
     TrainingError : too few images, or the loss is no longer a number
     """
     device = device or best_device()
+    if device.type == "cpu":
+        keep_freed_memory()
     set_seed(recipe.seed, reproducible=True)
     training, validation = items(images, valid=False), items(images, valid=True)
     if len(training) < 2 or not validation:
