@@ -57,7 +57,7 @@ def probabilities_chart(
     bars = base.mark_bar(height={"band": 0.7}).encode(
         color=alt.Color("role:N", title=None)
         .scale(domain=present, range=[colours[role] for role in present])
-        .legend(orient="bottom", columns=4)
+        .legend(orient="bottom", columns=1)
     )
     values = base.mark_text(align="left", dx=5, color=ink.text).encode(
         text=alt.Text("probability:Q", format=".1%")

@@ -13,7 +13,7 @@ from dashboard.filters import filters, set_filters
 from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages
 from dashboard.service import predictions, thumbnail
 
-PER_PAGE = 24
+PER_PAGE = 20
 
 
 def card(run: Run, row: dict) -> Photo:

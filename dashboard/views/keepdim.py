@@ -50,11 +50,11 @@ def steps(case: KeepdimCase, with_keepdim: bool) -> None:
 
 
 run = chosen_run()
+st.title("Keepdim")
 with clear_messages(run):
     image = chosen_image(run)
     if image is None:
         st.stop()
-    st.title("Keepdim")
     st.write(
         "Grad-CAM weighs every channel by the mean of its gradient. The mean drops two dimensions unless it is "
         "told `keepdim=True`, and then PyTorch lines the weights up with the **columns** of the map."

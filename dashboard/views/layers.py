@@ -26,7 +26,6 @@ from dashboard.service import TwinEffect, service
 def headline(run: Run, image: ChosenImage) -> None:
     """The picture's name, what it is and what the learner took it for."""
     names = run.manifest.class_names
-    st.title("Layers")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         sure = f"{image.probabilities[image.predicted]:.1%}"
         if image.label is None:
@@ -131,18 +130,19 @@ def certificate(report: LayerReport) -> None:
 
 def planted_object(effect: TwinEffect, names: tuple[str, ...]) -> None:
     """The demo's own experiment: the same picture drawn again without the ball."""
-    after, before = (effect.with_object, effect.without_object)
+    after, before = effect.with_object, effect.without_object
     first, second = st.columns([1, 5], vertical_alignment="center")
     first.image(effect.picture, width="stretch", alt="The same picture drawn without the ball")
     second.markdown(
         "**The same picture without the ball.** The demo can draw this very picture again without the ball that "
         f"it planted, so the ball's true effect on the {names[0]} − {names[1]} logit is known: "
         f"**{(after[0] - after[1]) - (before[0] - before[1]):+.2f}** (from {before[0] - before[1]:+.2f} to "
-        f"{after[0] - after[1]:+.2f}). A faithful contrast map has to be hot at the ball by as much as that matters."
+        f"{after[0] - after[1]:+.2f}). A faithful contrast map has to be hot at the ball."
     )
 
 
 run = chosen_run()
+st.title("Layers")
 with clear_messages(run):
     image = chosen_image(run)
     if image is None:

@@ -31,15 +31,16 @@ def figure(page: Page, key: str) -> str:
 
 
 def heatmaps(page: Page, selector: str) -> list[dict[str, Any]]:
-    """Every heat map of a Plotly chart: name, whether it is visible, its values as an array."""
+    """Every heat map of a Plotly chart: whether it is visible, and then its values as an array."""
     traces = page.eval_on_selector(
         selector,
         """chart => chart._fullData.filter(trace => trace.type === "heatmap").map(trace => ({
-            name: trace.name || "", visible: trace.visible === true, panel: trace.xaxis,
-            z: Array.from(trace.z, row => Array.from(row)) }))""",
+            visible: trace.visible === true,
+            z: trace.visible === true ? Array.from(trace.z, row => Array.from(row)) : null }))""",
     )
     for trace in traces:
-        trace["z"] = np.array(trace["z"], dtype=float)
+        if trace["visible"]:
+            trace["z"] = np.array(trace["z"], dtype=float)
     return traces
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from browser.pages import figure, heatmaps, opened, settled
@@ -11,7 +13,7 @@ def test_silent_at_256_pixels(app, new_page):
     page = new_page()
     opened(page, f"{app.url}/keepdim?network=The+chapter%27s+resnet34%2C+untrained&size=256")
     expect(page.get_by_text("nothing is raised here, and the map is wrong")).to_be_visible()
-    expect(page.get_by_text("64 × 64 × 64").first).to_be_visible()
+    expect(page.get_by_role("combobox", name="Layer")).to_have_value(re.compile("layer1 · 64 × 64 × 64 · silent"))
     maps = heatmaps(page, figure(page, "keepdim_figure"))
     assert [trace["z"].shape for trace in maps] == [(64, 64)] * 3
     without, with_it, difference = (trace["z"] for trace in maps)
@@ -31,5 +33,5 @@ def test_the_learners_own_layers(app, new_page):
     opened(page, f"{app.url}/keepdim?size=64")
     expect(page.get_by_text("nothing is raised here, and the map is wrong")).to_be_visible()
     page.get_by_text("Batched", exact=True).click()
+    expect(page).to_have_url(re.compile("batched=true"))
     settled(page)
-    assert "batched=true" in page.url
