@@ -1,0 +1,154 @@
+"""The predictions table, against fastai's own interpretation of the same learner."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from fastai.interpret import ClassificationInterpretation
+from scipy.stats import entropy
+
+from analysis import evaluation
+from analysis.evaluation import evaluate, predict
+from analysis.learner.store import LoadedLearner, load, sha256
+from analysis.progress import ProgressEvent
+from analysis.runs import PREDICTIONS, WEIGHTS, Run, RunError, open_run
+from analysis.summary import confusion_matrix
+from tiny import draw_pictures
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_run: Run) -> LoadedLearner:
+    return load(tiny_run, "cpu")
+
+
+@pytest.fixture
+def copied(tiny_run: Run, tmp_path: Path) -> Run:
+    """The tiny run with photos of its own, to be spoilt."""
+    path = shutil.copytree(tiny_run.path, tmp_path / "run")
+    root = draw_pictures(tmp_path / "pictures")
+    return Run(path, replace(tiny_run.manifest, data_root=str(root)))
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one entry at each pass over the validation set."""
+    calls: list[int] = []
+
+    def counted(loaded: LoadedLearner, files: tuple[str, ...], report: object) -> pd.DataFrame:
+        calls.append(len(files))
+        return predict(loaded, files)
+
+    monkeypatch.setattr(evaluation, "predict", counted)
+    return calls
+
+
+def test_it_agrees_with_fastais_interpretation(tiny_run: Run, loaded: LoadedLearner):
+    table = tiny_run.predictions()
+    items = [loaded.item(file) for file in tiny_run.manifest.split["valid"]]
+    fastai = ClassificationInterpretation.from_learner(loaded.learn, dl=loaded.dataloader(items, 5))
+    probabilities, targets = loaded.learn.get_preds(dl=fastai.dl)
+    names = list(tiny_run.manifest.class_names)
+    np.testing.assert_allclose(table["loss"], fastai.losses, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.stack(table["probabilities"]), probabilities, rtol=1e-5, atol=1e-7)
+    assert table["label"].tolist() == [names[i] for i in targets]
+    assert table["predicted"].tolist() == [names[i] for i in probabilities.argmax(dim=1)]
+    assert np.array_equal(confusion_matrix(table, names), fastai.confusion_matrix())
+    assert confusion_matrix(table, names).sum() == 12
+
+
+def test_the_columns_are_those_of_the_contract(tiny_run: Run):
+    table = tiny_run.predictions()
+    assert list(table.columns) == [
+        "path", "label", "predicted", "confidence", "probability_of_label", "loss", "margin", "entropy", "split",
+        "probabilities",
+    ]  # fmt: skip
+    assert table["path"].tolist() == list(tiny_run.manifest.split["valid"])
+    assert set(table["split"]) == {"valid"}
+    assert table["label"].tolist() == [path.split("_")[0] for path in table["path"]]
+
+
+def test_the_columns_follow_from_the_probabilities(tiny_run: Run):
+    table = tiny_run.predictions()
+    probabilities = np.stack(table["probabilities"]).astype(np.float64)
+    ordered = np.sort(probabilities, axis=1)
+    names = list(tiny_run.manifest.class_names)
+    of_label = probabilities[np.arange(12), [names.index(label) for label in table["label"]]]
+    np.testing.assert_allclose(table["confidence"], ordered[:, -1], rtol=1e-6)
+    np.testing.assert_allclose(table["margin"], ordered[:, -1] - ordered[:, -2], atol=1e-7)
+    np.testing.assert_allclose(table["entropy"], entropy(probabilities, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(table["probability_of_label"], of_label, rtol=1e-6)
+    np.testing.assert_allclose(table["loss"], -np.log(of_label), rtol=1e-5)
+
+
+def test_training_images_can_be_predicted_too(tiny_run: Run, loaded: LoadedLearner):
+    files = [tiny_run.manifest.split["train"][0], tiny_run.manifest.split["valid"][0]]
+    table = predict(loaded, files)
+    assert table["path"].tolist() == files
+    assert table["split"].tolist() == ["train", "valid"]
+
+
+def test_the_pass_changes_neither_mode_nor_weights(loaded: LoadedLearner, tiny_run: Run):
+    before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
+    loaded.model.train()
+    try:
+        predict(loaded, tiny_run.manifest.split["valid"])
+        assert loaded.model.training
+    finally:
+        loaded.model.eval()
+    assert all(torch.equal(before[name], value) for name, value in loaded.model.state_dict().items())
+
+
+def test_nothing_is_computed_while_weights_and_images_are_the_same(copied: Run, computed: list[int]):
+    assert evaluate(copied) == copied
+    assert computed == []
+    again = evaluate(copied, force=True)
+    assert computed == [12]
+    assert again.manifest.files[PREDICTIONS] == sha256(copied.path / PREDICTIONS)
+    pd.testing.assert_frame_equal(again.predictions(), copied.predictions())
+
+
+def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: LoadedLearner, computed: list[int]):
+    image = copied.image_path(copied.manifest.split["valid"][0])
+    image.write_bytes(image.read_bytes() + b"\0")
+    run = evaluate(copied)
+    assert computed == [12]
+    assert evaluate(run) == run
+    assert computed == [12]
+    other = Run(run.path, replace(run.manifest, files={**run.manifest.files, WEIGHTS: "another"}))
+    evaluate(other, LoadedLearner(other, loaded.learn))
+    assert computed == [12, 12]
+
+
+def test_a_lost_or_broken_table_is_made_again_and_its_digest_kept(copied: Run, computed: list[int]):
+    (copied.path / PREDICTIONS).write_bytes(b"PAR1")
+    run = evaluate(copied)
+    assert computed == [12]
+    (copied.path / PREDICTIONS).unlink()
+    evaluate(run)
+    assert computed == [12, 12]
+    assert len(open_run(copied.path).predictions()) == 12
+    assert open_run(copied.path).manifest.files[PREDICTIONS] == sha256(copied.path / PREDICTIONS)
+    assert not list(copied.path.glob(".*"))
+
+
+def test_missing_photos_are_counted_and_named(copied: Run):
+    gone = copied.manifest.split["valid"][3]
+    copied.image_path(gone).unlink()
+    with pytest.raises(RunError, match=f"1 of 12 images .* the first one {gone}. Put the folder back"):
+        evaluate(copied, force=True)
+
+
+def test_progress_reaches_the_end(tiny_run: Run, loaded: LoadedLearner):
+    events: list[ProgressEvent] = []
+    predict(loaded, tiny_run.manifest.split["train"] * 2, events.append)
+    assert [(event.stage, event.batch, event.batches) for event in events] == [
+        ("evaluate", 1, 2),
+        ("evaluate", 2, 2),
+    ]
+    assert events[-1].fraction == 1.0

@@ -1,0 +1,99 @@
+"""A run folder appears whole or not at all, and one process writes it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from analysis.writer import run_writer
+
+
+def nobody() -> None:
+    pytest.fail("nobody else writes")
+
+
+def files(folder: Path) -> set[str]:
+    """Return what is visible beside the lock, which stays."""
+    return {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
+
+
+def write(target: Path, text: str) -> None:
+    with run_writer(target, nobody) as writer:
+        (writer.start() / "file").write_text(text)
+        writer.publish()
+
+
+def test_the_folder_stands_when_it_is_published_and_not_before(tmp_path: Path):
+    target = tmp_path / "deep" / "run"
+    with run_writer(target, nobody) as writer:
+        folder = writer.start()
+        (folder / "file").write_text("new")
+        assert not target.exists()
+        assert folder.name.startswith(".")
+        writer.publish()
+        assert (target / "file").read_text() == "new"
+    assert files(target.parent) == {"run"}
+
+
+def test_a_new_run_replaces_the_old_one(tmp_path: Path):
+    write(tmp_path / "run", "old")
+    write(tmp_path / "run", "new")
+    assert (tmp_path / "run" / "file").read_text() == "new"
+    assert files(tmp_path) == {"run"}
+
+
+def test_what_a_dead_writer_left_is_removed(tmp_path: Path):
+    write(tmp_path / "run", "old")
+    with run_writer(tmp_path / "run", nobody) as writer:
+        (writer.start() / "file").write_text("half")
+    with run_writer(tmp_path / "run", nobody) as writer:
+        assert files(tmp_path) == {"run"}
+        assert list(writer.start().iterdir()) == []
+    assert (tmp_path / "run" / "file").read_text() == "old"
+
+
+def test_a_run_moved_aside_by_a_dead_writer_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path / "run", "old")
+    with run_writer(tmp_path / "run", nobody) as writer:
+        writer.start()
+        (tmp_path / "run").rename(tmp_path / ".old-run")  # killed between the two renames
+    with run_writer(tmp_path / "run", nobody):
+        assert (tmp_path / "run" / "file").read_text() == "old"
+        assert files(tmp_path) == {"run"}
+
+
+def test_a_dead_writers_old_run_is_removed_where_the_new_one_stands(tmp_path: Path):
+    write(tmp_path / "run", "new")
+    (tmp_path / ".old-run").mkdir()
+    with run_writer(tmp_path / "run", nobody):
+        assert files(tmp_path) == {"run"}
+    assert (tmp_path / "run" / "file").read_text() == "new"
+
+
+def test_a_second_writer_waits_for_the_first(tmp_path: Path):
+    order: list[str] = []
+    waits = threading.Event()
+
+    def second() -> None:
+        with run_writer(tmp_path / "run", waits.set) as writer:
+            order.append("second")
+            writer.start()
+            writer.publish()
+
+    with run_writer(tmp_path / "run", nobody) as writer:
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waits.wait(10)
+        writer.start()
+        writer.publish()
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_the_lock_is_free_after_an_error(tmp_path: Path):
+    with pytest.raises(ZeroDivisionError), run_writer(tmp_path / "run", nobody):
+        raise ZeroDivisionError
+    write(tmp_path / "run", "fine")
