@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from analysis.data.demo import demo_folder, twin
+from analysis.data.demo import is_current, twin
 from analysis.data.images import open_image
 from analysis.data.source import DataError, annotation
 from analysis.explain import explain, explainable_layers, stage_layers
@@ -22,11 +22,6 @@ from analysis.learner.store import LoadedLearner
 from analysis.progress import ProgressEvent, Report, silent
 
 _BATCH = 32
-
-
-def redrawable(data_root: str | Path) -> bool:
-    """Whether a demo run's pictures are the ones that `twin` draws: another version drew others."""
-    return Path(data_root).parent.name == demo_folder(Path()).name
 
 
 def planted_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataFrame:
@@ -55,7 +50,7 @@ def planted_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataFr
             f"{run.name} was not fine-tuned on the demo's cats and dogs, where alone an object was planted."
         )
     root = Path(run.manifest.data_root)
-    if not redrawable(root):
+    if not is_current(root.parent):
         raise DataError(f"The pictures in {root} were drawn by another version of the demo. Fit the demo again.")
     table = run.predictions()
     known = {file: annotation(root, file) for file in table["path"]}

@@ -237,10 +237,9 @@ class Service:
         def compute() -> TwinEffect | None:
             from PIL import Image as images
 
-            from analysis.data.demo import twin
-            from analysis.planted import redrawable
+            from analysis.data.demo import is_current, twin
 
-            if not redrawable(run.manifest.data_root):
+            if not is_current(Path(run.manifest.data_root).parent):
                 return None
             without = images.fromarray(twin(Path(image).stem))
             logits = self._logits(run, [self.picture(run, image), without])
