@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages, class_names
@@ -201,15 +202,17 @@ def _probe(loaded: LoadedLearner, folder: Path, report: Report) -> None:
         answers[part] = np.array([manifest.labels[file] for file in files])
         before += len(files)
     probes: dict[str, Probe] = {}
-    for count, layer in enumerate(layers):
-        message = f"Fitting the linear probe of layer {count + 1} of {len(layers)}"
-        report(ProgressEvent("probes", message, 0.8 + 0.2 * count / len(layers)))
-        probes[layer] = fit_probe(
-            features["train"][layer],
-            answers["train"],
-            features["valid"][layer],
-            answers["valid"],
-            len(manifest.vocabulary),
-            manifest.recipe.seed,
-        )
+    # small matrices: a second BLAS thread gains nothing, and beside another busy process costs a minute
+    with threadpool_limits(1, user_api="blas"):
+        for count, layer in enumerate(layers):
+            message = f"Fitting the linear probe of layer {count + 1} of {len(layers)}"
+            report(ProgressEvent("probes", message, 0.8 + 0.2 * count / len(layers)))
+            probes[layer] = fit_probe(
+                features["train"][layer],
+                answers["train"],
+                features["valid"][layer],
+                answers["valid"],
+                len(manifest.vocabulary),
+                manifest.recipe.seed,
+            )
     save_probes(probes, folder)

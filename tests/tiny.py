@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from analysis.learner.recipe import Recipe
+
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def draw_pictures(folder: Path, count: int = 60) -> Path:
@@ -27,3 +30,11 @@ def tiny_recipe(folder: Path, **changes: Any) -> Recipe:
     """The recipe of the tests: resnet18 from random weights at 64 pixels."""
     given = {"path": folder, "arch": "resnet18", "size": 64, "pretrained": False, "batch_size": 16, **changes}
     return Recipe.for_source("folder", **given)
+
+
+def fit_command(folder: Path, target: Path) -> list[str]:
+    """The command line that fits `tiny_recipe`."""
+    return [
+        sys.executable, "-m", "analysis", "fit", "--source", "folder", "--path", str(folder), "--arch", "resnet18",
+        "--no-pretrained", "--size", "64", "--batch-size", "16", "--progress", "json", "--run", str(target),
+    ]  # fmt: skip
