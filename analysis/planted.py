@@ -54,7 +54,8 @@ def planted_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataFr
         raise DataError(f"The pictures in {root} were drawn by another version of the demo. Fit the demo again.")
     table = run.predictions()
     known = {file: annotation(root, file) for file in table["path"]}
-    rows = table[[known[file].shortcut is not None for file in table["path"]]].to_dict("records")
+    marked = [known[file].shortcut is not None and known[file].mask is not None for file in table["path"]]
+    rows = table[marked].to_dict("records")
     if not rows:
         raise DataError(f"No picture in {root} has the mask of a planted object. Fit the demo again.")
     blank = loaded.batch([open_image(root / rows[0]["path"])])
@@ -71,6 +72,8 @@ def planted_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataFr
         logits, maps = seen.logits.cpu().numpy(), seen.maps[last, "cam"].cpu().numpy()
         for row, one, other, values in zip(part, logits, bare, maps, strict=True):
             marks = known[row["path"]]
+            assert marks.shortcut is not None
+            assert marks.mask is not None
             shortcut, animal = loaded.view(marks.shortcut), loaded.view(marks.mask)
             found.append(
                 {

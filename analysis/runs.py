@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -136,14 +137,21 @@ def open_run(path: str | Path) -> Run:
     """Open a complete run; raises RunError where something is missing or cannot be read."""
     path = Path(path).expanduser().absolute()
     try:
-        text = (path / MANIFEST).read_text(encoding="utf-8")
+        stamp = (path / MANIFEST).stat()
+        manifest = _read_manifest(path / MANIFEST, stamp.st_mtime_ns, stamp.st_ino)
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path} holds no run: {MANIFEST} is missing or cannot be read.") from error
-    run = Run(path, Manifest.from_json(text))
+    run = Run(path, manifest)
     missing = [name for name in REQUIRED if not (path / name).is_file()]
     if missing:
         raise RunError(f"The run {path} lacks {', '.join(missing)}. Fit it again.")
     return run
+
+
+@lru_cache(maxsize=64)
+def _read_manifest(path: Path, modified_ns: int, inode: int) -> Manifest:
+    # a dashboard lists its runs at every click, and the manifest of a large data set is large
+    return Manifest.from_json(path.read_text(encoding="utf-8"))
 
 
 def list_runs(root: str | Path | None = None) -> list[Run]:
