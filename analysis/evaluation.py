@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import torch
 
 from analysis.data.source import LabelledImages
+from analysis.learner.dataloaders import plain_image_errors
 from analysis.learner.finetune import loader_workers
 from analysis.learner.store import LoadedLearner, load, sha256
 from analysis.progress import ProgressEvent, Report, silent
@@ -72,7 +73,7 @@ def predict(loaded: LoadedLearner, files: Sequence[str], report: Report = silent
     training = loaded.model.training
     loaded.model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), plain_image_errors():
             for count, (x, _) in enumerate(loader, start=1):
                 logits.append(loaded.model(x.as_subclass(torch.Tensor)).double().cpu())
                 message = f"Predicting validation images, batch {count} of {len(loader)}"

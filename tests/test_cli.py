@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from analysis.cli import main, run_path
-from analysis.runs import Run, runs_root
+from analysis.learner.recipe import Recipe
+from analysis.runs import Run, RunError, runs_root
 from tiny import REPOSITORY, fit_command
 
 
@@ -44,6 +45,26 @@ def test_a_finished_fit_says_where_the_run_is(
     out = capsys.readouterr().out
     assert "100% The run " in out
     assert f"on 12 validation images: {tiny_run.path}" in out
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe.for_source("demo", epochs=2),
+        Recipe.for_source("pets", task="breeds", head="book", size=160, seed=4, base_lr=0.003),
+        Recipe.for_source("folder", path="/my photos", arch="resnet50", pretrained=False, batch_size=8),
+    ],
+)
+def test_the_options_of_a_recipe_ask_for_it(recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
+    asked: list[Recipe] = []
+
+    def remember(recipe: Recipe, *rest: object) -> None:
+        asked.append(recipe)
+        raise RunError("enough")
+
+    monkeypatch.setattr("analysis.fit.fit", remember)
+    assert main(["fit", *recipe.options()]) == 2
+    assert asked == [recipe]
 
 
 @pytest.mark.parametrize(

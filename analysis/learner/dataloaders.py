@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fastai.vision.augment import Resize
 from fastai.vision.core import PILImage
 from PIL import Image
 
-from analysis.data.images import open_image
+from analysis.data.images import ImageError, open_image
 from analysis.data.source import LabelledImages
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
@@ -34,6 +35,15 @@ def picture(item: Item) -> PILImage:
     # fastai makes its image from Pillow's by changing the object's class: give it a copy
     image = item.source.convert("RGB") if isinstance(item.source, Image.Image) else open_image(item.source)
     return PILImage.create(image)
+
+
+@contextmanager
+def plain_image_errors() -> Iterator[None]:
+    """Shorten an ImageError that torch brought from a loader's process, with its traceback as message."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(str(error).rsplit("ImageError: ", 1)[-1].strip()) from error
 
 
 def label(item: Item) -> Any:

@@ -21,7 +21,7 @@ from torchvision import models
 
 from analysis.data.source import LabelledImages
 from analysis.errors import CamLensError
-from analysis.learner.dataloaders import items, make_dataloaders
+from analysis.learner.dataloaders import items, make_dataloaders, plain_image_errors
 from analysis.learner.memory import keep_freed_memory
 from analysis.learner.recipe import Recipe
 from analysis.learner.weights import fetch_torchvision, load_lite, statistics
@@ -106,7 +106,7 @@ def train(
         learn = learn.to_fp16()
     progress = TrainingProgress(recipe, report)
     callbacks = [progress] if recipe.train_bn else [progress, KeepStatistics()]
-    with learn.no_bar(), learn.no_logging():
+    with learn.no_bar(), learn.no_logging(), plain_image_errors():
         learn.fine_tune(recipe.epochs, base_lr=recipe.base_lr, freeze_epochs=recipe.freeze_epochs, cbs=callbacks)
     if device.type == "cuda":
         learn = learn.to_fp32()

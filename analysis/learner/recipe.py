@@ -92,6 +92,14 @@ class Recipe:
         parts = [self.source, where, "" if self.task == "folder" else self.task, self.arch, self.head]
         return "-".join([*filter(None, parts), f"{self.size}px", digest])
 
+    def options(self) -> list[str]:
+        """Return the words after `python -m analysis fit` that ask for this recipe."""
+        words = ["--source", self.source, "--task", self.task, "--arch", self.arch, "--head", self.head]
+        words += ["--path", self.path] if self.path is not None else []
+        words += ["--size", str(self.size), "--epochs", str(self.epochs), "--seed", str(self.seed)]
+        words += ["--batch-size", str(self.batch_size), "--base-lr", str(self.base_lr)]
+        return words if self.pretrained else [*words, "--no-pretrained"]
+
     def to_json(self) -> str:
         """Return the recipe as one line of JSON."""
         return json.dumps(asdict(self), sort_keys=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,10 +111,8 @@ def load(run: Run, device: torch.device | str | None = None, verify: bool = True
     the manifest names or do not fit.
     """
     manifest, path = run.manifest, run.path / WEIGHTS
-    again = (
-        f"Train it again: python -m analysis fit --run {run.path} --force, with the options of its recipe "
-        f"({manifest.recipe.to_json()})"
-    )
+    words = ["python", "-m", "analysis", "fit", *manifest.recipe.options(), "--run", str(run.path), "--force"]
+    again = f"Train it again: {shlex.join(words)}"
     if verify:
         check_digest(run, WEIGHTS, again)
     device = torch.device(device) if device is not None else best_device()

@@ -13,14 +13,16 @@ from torch import nn
 from torchvision import models
 
 from analysis.data.folder import load_folder
+from analysis.data.images import ImageError
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
+from analysis.learner import finetune
 from analysis.learner.dataloaders import items, make_dataloaders
 from analysis.learner.finetune import TrainingError, build_learner, train
 from analysis.learner.recipe import Recipe
 from analysis.learner.weights import load_lite, statistics
 from analysis.progress import ProgressEvent
-from tiny import tiny_recipe
+from tiny import draw_pictures, tiny_recipe
 
 CPU = torch.device("cpu")
 
@@ -111,6 +113,20 @@ def test_too_few_images_and_a_broken_training_are_reported(
     monkeypatch.setattr(Learner, "fine_tune", diverge)
     with pytest.raises(TrainingError, match="diverged"):
         train(tiny_recipe(tiny_folder), images, CPU)
+
+
+def test_a_damaged_image_is_named_in_one_line_also_by_a_loader_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = draw_pictures(tmp_path / "pictures", 20)
+    images = load_folder(folder)
+    (folder / images.files[images.valid.index(False)]).write_bytes(b"damaged since")
+    for workers in (0, 2):
+        monkeypatch.setattr(finetune, "loader_workers", lambda device, workers=workers: workers)
+        with pytest.raises(ImageError) as raised:
+            train(tiny_recipe(folder), images, CPU)
+        assert str(raised.value).startswith(f"{images.files[images.valid.index(False)]} is not an image")
+        assert "\n" not in str(raised.value)
 
 
 def subset(images: LabelledImages, a_class: int) -> LabelledImages:

@@ -109,7 +109,10 @@ def test_weights_that_were_changed_are_refused(copied: Run):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(RunError, match=r"sha256 does not match\. Train it again: .*fit --run .* --force"):
+    with pytest.raises(
+        RunError,
+        match=r"sha256 does not match\. Train it again: python -m analysis fit --source .* --force",
+    ):
         load(copied, "cpu")
     load(copied, "cpu", verify=False)
 
