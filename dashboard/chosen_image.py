@@ -102,7 +102,7 @@ def explained(run: Run, image: ChosenImage) -> Target | None:
         list(choices),
         key=state.EXPLAIN,
         bind="query-params",
-        width=260,
+        width=235,
         help="The maps show what speaks for this class. The contrast shows what speaks for the predicted "
         "class more than for the true one (the runner-up, where the prediction is right): the score "
         "explained is the difference of the two logits.",

@@ -69,11 +69,11 @@ with clear_messages(run):
             format_func=NETWORKS.__getitem__,
             key=state.NETWORK,
             bind="query-params",
-            width=260,
+            width=250,
             help="Shapes alone decide what happens. The chapter's ResNet-34 meets 64 × 64 × 64 at 256 pixels.",
         )
         size = st.select_slider(
-            "Input size (pixels)", SIZES, 256, key=state.INPUT_SIZE, bind="query-params", width=300
+            "Input size (pixels)", SIZES, 256, key=state.INPUT_SIZE, bind="query-params", width=240
         )
         batched = st.toggle(
             "Batched",
@@ -125,7 +125,6 @@ with clear_messages(run):
         keepdim_table_chart(table, theme=theme()),
         on_select=show_cell,
         selection_mode=CELL,
-        width="content",
         key="keepdim_table",
         alt="Layer by input size: raises, silent or right",
     )

@@ -52,34 +52,26 @@ def planted_panel(run: Run) -> None:
     ):
         return
     with st.spinner("Drawing the pictures again without the ball…", show_time=True):
-        st.dataframe(
-            service().planted(run),
-            hide_index=True,
-            column_config={
-                "group": st.column_config.TextColumn("Pictures", width="medium"),
-                "pictures": "Count",
-                "flips": st.column_config.NumberColumn(
-                    "Turned", format="percent", help="Share whose prediction is another one without the ball."
-                ),
-                "logit_change": st.column_config.NumberColumn(
-                    "Logit", format="%+.2f", help="Median change of the dog − cat logit that the ball makes."
-                ),
-                "z_object": st.column_config.NumberColumn(
-                    "Map at the ball",
-                    format="%+.2f",
-                    help="Median over the pictures: the exact contrast CAM's mean at the ball, in standard "
-                    "deviations above the map's mean.",
-                ),
-                "z_animal": st.column_config.NumberColumn("Map at the animal", format="%+.2f"),
-                "energy_ratio": st.column_config.NumberColumn(
-                    "Energy",
-                    format="%.2f",
-                    help="The share of the map's positive part at the ball, over the ball's share of the "
-                    "picture. 1 is chance.",
-                ),
-            },
-            alt="Effect of the ball on the logits and on the maps",
+        measured = service().planted(run)
+    st.table(
+        pd.DataFrame(
+            {
+                f"{row.group.capitalize()} ({row.pictures})": {
+                    "Predicted otherwise without the ball": f"{row.flips:.0%}",
+                    "What the ball adds to the dog − cat logit": f"{row.logit_change:+.2f}",
+                    "Contrast CAM at the ball, in deviations": f"{row.z_object:+.2f}",
+                    "Contrast CAM at the animal, in deviations": f"{row.z_animal:+.2f}",
+                    "Its energy at the ball, over chance": f"{row.energy_ratio:.1f} ×",
+                }
+                for row in measured.itertuples()
+            }
         )
+    )
+    st.caption(
+        "Medians over the pictures. Deviations: how far the exact contrast CAM of the last layer stands above its "
+        "own mean there, in its standard deviations. Energy: the share of its positive part at the ball, over "
+        "the ball's share of the picture."
+    )
 
 
 MANY_CLASSES = 12  # more than this and the matrix needs the whole width
@@ -124,7 +116,6 @@ with clear_messages(run):
         st.subheader("Precision and recall")
         st.altair_chart(per_class_chart(per_class(table, names), theme=theme()), alt="Precision and recall")
 
-    left, wide = st.columns([1, 1], gap="large")
     with left:
         st.subheader("Most confused")
         pairs = most_confused(table, names)
