@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +87,19 @@ def test_the_progress_is_one_of_the_whole_job(tiny_folder: Path, tmp_path: Path)
     assert fractions == sorted(fractions)
     assert fractions[0] == 0.0
     assert fractions[-1] == 1.0
+
+
+def test_the_time_left_of_the_training_does_not_count_how_long_the_data_took(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def slowly(*args: Any) -> LabelledImages:
+        time.sleep(2.1)
+        return load_images(*args)
+
+    monkeypatch.setattr(fit_module, "load_images", slowly)
+    events: list[ProgressEvent] = []
+    fit(tiny_recipe(tiny_folder), tmp_path / "run", events.append)
+    assert next(event for event in events if event.stage == "weights").seconds_left is None
 
 
 def test_changed_images_are_fitted_again_and_force_trains_in_any_case(tmp_path: Path):

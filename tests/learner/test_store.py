@@ -95,6 +95,7 @@ def test_a_mask_is_cropped_and_resized_as_its_photo(loaded: LoadedLearner):
     seen = loaded.view(mask, size=32)
     assert seen.dtype == bool
     assert np.array_equal(seen, mask[:, 32:96][::2, ::2])
+    assert all(np.array_equal(loaded.view(mask, size=32), seen) for _ in range(5))
     photo = Image.fromarray((mask * 255).astype(np.uint8)).convert("RGB")
     drawn = loaded.picture(loaded.batch([photo], size=32))[0, :, :, 0]
     assert np.array_equal(drawn > 127, seen)
