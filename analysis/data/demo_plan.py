@@ -22,7 +22,7 @@ class DemoParameters:
     n_valid: int = 240
     seed: int = 21
     shortcut_with_dogs: float = 0.9
-    shortcut_with_cats: float = 0.1
+    shortcut_with_cats: float = 0.08
     ambiguous: float = 0.2
 
 
