@@ -80,9 +80,6 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-lr", type=float, help="fine_tune's base learning rate (default: by source)")
     parser.add_argument("--seed", type=int, help="of the split and the training (default: 21)")
     parser.add_argument("--no-pretrained", action="store_true", help="start from random weights, not ImageNet's")
-    parser.add_argument(
-        "--recipe", metavar="JSON", help="a whole recipe, as a manifest holds it, instead of options"
-    )
     parser.add_argument("--run", metavar="DIR", help=f"{_RUN_HELP}; default: a name made from the recipe")
     parser.add_argument("--force", action="store_true", help="train again, also over another run")
     _add_progress(parser)
@@ -134,8 +131,6 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    if options.recipe:
-        return Recipe.from_json(options.recipe)
     return Recipe.for_source(
         options.source,
         path=options.path,

@@ -9,6 +9,7 @@ import streamlit as st
 
 from analysis.data.images import ImageError
 from analysis.errors import CamLensError
+from analysis.progress import ProgressEvent
 from analysis.runs import Run, list_broken
 from dashboard import state
 from dashboard.jobs import FitJob
@@ -37,7 +38,7 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
     except CamLensError as problem:
         st.error(str(problem), title="This learner can't be used", icon=":material/error:")
         if run is not None and st.button("Fine-tune this recipe again", icon=":material/refresh:"):
-            service().jobs.start(["--recipe", run.manifest.recipe.to_json(), "--force"])
+            service().jobs.start([*run.manifest.recipe.options(), "--run", str(run.path), "--force"])
             st.rerun()
         st.stop()
 
@@ -99,11 +100,10 @@ def _first_start() -> None:
 def _watch(job: FitJob) -> None:
     if not job.running:
         st.rerun(scope="app")
-    event = job.event or {}
-    st.progress(float(event.get("fraction", 0.0)), text=event.get("message", "Starting…"))
-    left = event.get("seconds_left")
-    if left is not None:
-        st.caption(f"About {_duration(left)} left")
+    event = job.event or ProgressEvent("data", "Starting…", 0.0)
+    st.progress(event.fraction, text=event.message)
+    if event.seconds_left is not None:
+        st.caption(f"About {_duration(event.seconds_left)} left")
 
 
 def job_progress(job: FitJob) -> None:

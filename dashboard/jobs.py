@@ -7,7 +7,6 @@ a crash there would take the dashboard along. So a page starts the same command 
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -16,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.progress import ProgressEvent
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -23,12 +24,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 class FitJob:
     """One running or ended `python -m analysis fit`.
 
-    `arguments` are the command's own words after `fit`. `event` is the last progress line as a dict
-    (the fields of `analysis.progress.ProgressEvent`), `error` the message of a failed run.
+    `arguments` are the command's own words after `fit`, `event` is what it said last, `error` the message of a
+    failed run.
     """
 
     arguments: tuple[str, ...]
-    event: dict | None = None
+    event: ProgressEvent | None = None
     error: str | None = None
     _process: subprocess.Popen | None = field(default=None, repr=False)
     _said: deque = field(default_factory=lambda: deque(maxlen=30), repr=False)
@@ -77,14 +78,12 @@ class FitJob:
         assert process is not None
         for line in process.stdout or ():
             try:
-                event = json.loads(line)
-            except json.JSONDecodeError:
+                event = ProgressEvent.from_json(line)
+            except (ValueError, TypeError):
                 self._said.append(line)
                 continue
-            if not isinstance(event, dict):
-                continue
-            if event.get("stage") == "error":
-                self.error = self.error or event.get("message")
+            if event.stage == "error":
+                self.error = self.error or event.message
             else:
                 self.event = event
         code = process.wait()

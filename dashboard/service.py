@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from analysis.explain.probe import Probe
     from analysis.explain.report import LayerReport
     from analysis.learner.store import LoadedLearner
+
+# Read when torch is loaded: OpenMP's waiting threads would spin and slow down whatever runs beside the model.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 UPLOAD = "upload:"  # image ids that start so are photos a user brought, named by their sha256
 Target = int | tuple[int, int]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from analysis.errors import CamLensError
 
-class ExplainError(ValueError):
+
+class ExplainError(CamLensError, ValueError):
     """A map cannot be made of what was asked."""
 
 

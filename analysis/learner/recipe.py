@@ -104,14 +104,6 @@ class Recipe:
         """Return the recipe as one line of JSON."""
         return json.dumps(asdict(self), sort_keys=True)
 
-    @classmethod
-    def from_json(cls, text: str) -> Recipe:
-        """Read what `to_json` wrote; raises RecipeError for anything else."""
-        try:
-            return cls(**json.loads(text))
-        except (TypeError, json.JSONDecodeError) as error:
-            raise RecipeError(f"Not a recipe of this version: {error}") from error
-
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "demo": {"arch": "efficientnet_lite0", "batch_size": 32},

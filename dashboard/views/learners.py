@@ -104,7 +104,7 @@ with clear_messages():
     else:
         recipe = recipe_form()
         if recipe is not None:
-            service().jobs.start(["--recipe", recipe.to_json()])
+            service().jobs.start(recipe.options())
             st.rerun()
     st.caption(
         "The same from a terminal: `python -m analysis fit --source pets`. It appears here when it is done."

@@ -61,14 +61,6 @@ def test_an_unknown_source_has_no_defaults():
         Recipe.for_source("web")
 
 
-def test_a_recipe_survives_json():
-    recipe = Recipe.for_source("folder", path="/a/b c")
-    assert Recipe.from_json(recipe.to_json()) == recipe
-    for text in ("{", '{"colour": 1}', "[1]"):
-        with pytest.raises(RecipeError, match="Not a recipe"):
-            Recipe.from_json(text)
-
-
 def test_every_field_makes_another_folder_name():
     base = Recipe.for_source("pets")
     other = {

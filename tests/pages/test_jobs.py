@@ -11,7 +11,7 @@ def test_progress_and_the_end(tiny_folder, tmp_path):
     assert job.wait(timeout=240)
     assert job.error is None
     assert job.event is not None
-    assert job.event["fraction"] == 1.0
+    assert job.event.fraction == 1.0
     assert (tmp_path / "run" / "manifest.json").is_file()
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from analysis.progress import ProgressEvent
 from pages.conftest import ROOT, words
 
 
@@ -132,7 +133,7 @@ class StandInJob:
 
     def __init__(self, running: bool, error: str | None = None) -> None:
         self.running, self.error = running, error
-        self.event = {"fraction": 0.4, "message": "Epoch 1 of 2, batch 3 of 9, loss 0.51", "seconds_left": 200.0}
+        self.event = ProgressEvent("train", "Epoch 1 of 2, batch 3 of 9, loss 0.51", 0.4, seconds_left=200.0)
 
 
 @pytest.mark.parametrize("running", [True, False])
