@@ -187,3 +187,13 @@ def test_json_progress_is_all_that_standard_output_holds(tiny_folder: Path, tmp_
     events = lines(done.stdout)
     assert events[-1]["stage"] == "done"
     assert done.stderr == ""
+
+
+def test_a_recipe_named_in_words_is_the_same_recipe():
+    from analysis.cli import _parser, _recipe
+
+    for recipe in (
+        Recipe.for_source("pets", task="breeds", head="book", size=160, epochs=3, seed=7),
+        Recipe.for_source("folder", path="/a/b c", arch="resnet18", pretrained=False, batch_size=8, base_lr=0.003),
+    ):
+        assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe
