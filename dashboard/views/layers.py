@@ -177,11 +177,17 @@ with clear_messages(run):
             alt="CAM beside Grad-CAM with a slider through the layers",
         )
         certificate(report)
-        if run.manifest.recipe.head == "linear" and report.rows[-1].cam_kind == "exact":
-            st.caption(
-                "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ "
-                "there only in scale."
+        exact = run.manifest.recipe.head == "linear" and report.rows[-1].cam_kind == "exact"
+        st.caption(
+            (
+                "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ there "
+                "only in scale. "
+                if exact
+                else ""
             )
+            + "Cells are drawn as equal tiles of the picture; the padding of the convolutions makes a cell look up to "
+            "half a tile further up and left than where it is drawn."
+        )
 
     recipe = run.manifest.recipe
     if report.shortcut is not None and recipe.source == "demo" and recipe.task == "species":
