@@ -10,8 +10,9 @@ import streamlit as st
 from analysis.browse import Browse, browse, neighbours
 from analysis.runs import Run
 from dashboard import state
+from dashboard.caches import predictions
 from dashboard.frame import ERRORS_PAGE
-from dashboard.service import UPLOAD, Target, predictions, service
+from dashboard.service import UPLOAD, Target, service
 
 CONTRAST = "Why predicted rather than true"
 

@@ -11,7 +11,6 @@ import gc
 import hashlib
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from analysis.data.images import open_image, thumbnail_jpeg
+from analysis.data.images import open_image
 from analysis.data.source import Annotation, annotation
 from analysis.home import home
-from analysis.runs import Run, RunError, list_runs, open_run
+from analysis.runs import Run, RunError, list_runs
+from dashboard.caches import Bounded
 from dashboard.jobs import JobBoard
 
 if TYPE_CHECKING:
@@ -66,23 +66,6 @@ class TwinEffect:
     picture: np.ndarray
     with_object: np.ndarray
     without_object: np.ndarray
-
-
-class Bounded(OrderedDict):
-    """A dictionary that drops what was used longest ago once it holds `limit` entries."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit = limit
-
-    def get_or_make(self, key: object, make: Callable[[], T]) -> T:
-        """The kept value of `key`, made first where there is none."""
-        if key not in self:
-            self[key] = make()
-            while len(self) > self.limit:
-                self.popitem(last=False)
-        self.move_to_end(key)
-        return self[key]
 
 
 class Service:
@@ -327,19 +310,3 @@ def _service_for(home_folder: str) -> Service:
 def service() -> Service:
     """The process's service (one per `CAMLENS_HOME`, so that tests don't meet each other's)."""
     return _service_for(str(home()))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)  # one shared table; a copy a rerun would not scale
-def _predictions(path: str, digest: str) -> pd.DataFrame:
-    return open_run(Path(path)).predictions()
-
-
-def predictions(run: Run) -> pd.DataFrame:
-    """The run's predictions table, read once and shared by all sessions: don't write into it."""
-    return _predictions(str(run.path), run.manifest.files["predictions.parquet"])
-
-
-@st.cache_data(max_entries=4096, show_spinner=False)
-def thumbnail(path: str, modified_ns: int, side: int = 224) -> bytes:
-    """JPEG bytes of a picture, at most `side` pixels; `modified_ns` makes a changed file a new one."""
-    return thumbnail_jpeg(Path(path), side)

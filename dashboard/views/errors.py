@@ -8,10 +8,10 @@ from analysis.browse import browse
 from analysis.data.images import ImageError
 from analysis.runs import Run, RunError
 from dashboard import state
+from dashboard.caches import predictions, thumbnail
 from dashboard.components.photo_grid import Photo, photo_grid
 from dashboard.filters import filters, set_filters
 from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages
-from dashboard.service import predictions, thumbnail
 
 PER_PAGE = 20
 

@@ -23,6 +23,16 @@ from dashboard.frame import KEEPDIM_PAGE, chosen_run, clear_messages, theme
 from dashboard.service import TwinEffect, service
 
 
+SCALE_NOTE = (
+    "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ there only in "
+    "scale. "
+)
+TILE_NOTE = (
+    "Cells are drawn as equal tiles of the picture; the padding of the convolutions makes a cell look up to half a "
+    "tile further up and left than where it is drawn."
+)
+
+
 def headline(run: Run, image: ChosenImage) -> None:
     """The picture's name, what it is and what the learner took it for."""
     names = run.manifest.class_names
@@ -178,16 +188,7 @@ with clear_messages(run):
         )
         certificate(report)
         exact = run.manifest.recipe.head == "linear" and report.rows[-1].cam_kind == "exact"
-        st.caption(
-            (
-                "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ there "
-                "only in scale. "
-                if exact
-                else ""
-            )
-            + "Cells are drawn as equal tiles of the picture; the padding of the convolutions makes a cell look up to "
-            "half a tile further up and left than where it is drawn."
-        )
+        st.caption(SCALE_NOTE + TILE_NOTE if exact else TILE_NOTE)
 
     recipe = run.manifest.recipe
     if report.shortcut is not None and recipe.source == "demo" and recipe.task == "species":

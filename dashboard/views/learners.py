@@ -9,8 +9,9 @@ from analysis.data.source import TASKS
 from analysis.learner.recipe import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
 from analysis.runs import list_broken
 from analysis.summary import accuracy
+from dashboard.caches import predictions
 from dashboard.frame import chosen_run, clear_messages
-from dashboard.service import predictions, service
+from dashboard.service import service
 
 SOURCE_NAMES = {
     "demo": "Demo: drawn cats and dogs, offline",

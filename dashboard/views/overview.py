@@ -12,12 +12,13 @@ from analysis.runs import Run
 from analysis.shortcut import shortcut_table
 from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
 from dashboard import state
+from dashboard.caches import predictions
 from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
 from dashboard.filters import set_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
-from dashboard.service import predictions, service
+from dashboard.service import service
 
 
 def planted_panel(run: Run) -> None:

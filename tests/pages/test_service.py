@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.data.images import ImageError
-from dashboard.service import Bounded, ImageGone, Service
+from dashboard.caches import Bounded
+from dashboard.service import ImageGone, Service
 
 
 def test_threads_get_their_own_maps(tiny_run):
