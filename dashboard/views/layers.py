@@ -22,14 +22,13 @@ from dashboard.figures.probabilities import probabilities_chart
 from dashboard.frame import KEEPDIM_PAGE, chosen_run, clear_messages, theme
 from dashboard.service import TwinEffect, service
 
-
 SCALE_NOTE = (
-    "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ there only in "
-    "scale. "
+    "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ there only "
+    "in scale. "
 )
 TILE_NOTE = (
-    "Cells are drawn as equal tiles of the picture; the padding of the convolutions makes a cell look up to half a "
-    "tile further up and left than where it is drawn."
+    "Cells are drawn as equal tiles of the picture; the padding of the convolutions makes a cell look up to half "
+    "a tile further up and left than where it is drawn."
 )
 
 
