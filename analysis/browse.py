@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
@@ -28,6 +30,30 @@ class Browse:
     name: str = ""
     sort: str = "loss"
     correct: bool = False
+
+    def to_text(self) -> str:
+        """The view as short text for a link; empty for the default one."""
+        plain = asdict(Browse())
+        changed = {key: value for key, value in asdict(self).items() if value != plain[key]}
+        return json.dumps(changed, separators=(",", ":"), ensure_ascii=False) if changed else ""
+
+    @classmethod
+    def from_text(cls, text: str, class_names: Collection[str]) -> Browse:
+        """Read what `to_text` wrote; the default view for anything else, classes that don't exist left out."""
+        try:
+            values = json.loads(text or "{}")
+            low, high = sorted(float(bound) for bound in values.get("confidence", (0.0, 1.0)))
+            sort = values.get("sort", "loss")
+            return cls(
+                true=tuple(name for name in values.get("true", ()) if name in class_names),
+                predicted=tuple(name for name in values.get("predicted", ()) if name in class_names),
+                confidence=(low, high),
+                name=str(values.get("name", "")),
+                sort=sort if sort in SORTS else "loss",
+                correct=values.get("correct") is True,
+            )
+        except (ValueError, TypeError, AttributeError):
+            return cls()
 
 
 def browse(predictions: pd.DataFrame, view: Browse) -> pd.DataFrame:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from analysis.browse import Browse, browse, neighbours
 from analysis.runs import Run
 from dashboard import state
 from dashboard.caches import predictions
-from dashboard.frame import ERRORS_PAGE
+from dashboard.frame import ERRORS_PAGE, heed_link
 from dashboard.service import UPLOAD, Target, service
 
 CONTRAST = "Why predicted rather than true"
@@ -41,16 +42,18 @@ def chosen_image(run: Run) -> ChosenImage | None:
     table = predictions(run)
     asked = st.query_params.get(state.IMAGE)
     image = asked or st.session_state.get(state.CURRENT_IMAGE)
-    order = browse(table, st.session_state.get(state.ERRORS_VIEW, Browse()))
+    order = _order(run)
     known = image is not None and (image.startswith(UPLOAD) or bool((table["path"] == image).any()))
     if asked and not known:
         st.error(
-            f"The link names the picture “{asked}”, which is not in this learner's validation set.",
+            f"The link names the picture “{asked[:80]}”, which is not in this learner's validation set.",
             title="No such picture",
         )
         st.page_link(ERRORS_PAGE, label="Choose one among the errors", icon=":material/photo_library:")
         return None
     if not known:
+        if order.empty:  # the gallery's filters left nothing over
+            order = browse(table, Browse())
         if order.empty:
             st.info("There is no mistake to look at. Choose any picture in the gallery.")
             st.page_link(ERRORS_PAGE, label="To the gallery", icon=":material/photo_library:")
@@ -58,13 +61,18 @@ def chosen_image(run: Run) -> ChosenImage | None:
         image = order["path"].iloc[0]
     if st.query_params.get(state.IMAGE) != image:
         st.query_params[state.IMAGE] = image
+    view = _view(run).to_text()
+    if view:
+        st.query_params[state.LIST] = view
+    else:
+        st.query_params.pop(state.LIST, None)
     st.session_state[state.CURRENT_IMAGE] = image
     return _described(run, image)
 
 
 def step_buttons(run: Run, image: ChosenImage) -> None:
     """Back and forth through the gallery's list, with the arrow keys too."""
-    order = browse(predictions(run), st.session_state.get(state.ERRORS_VIEW, Browse()))
+    order = _order(run)
     position, before, after = neighbours(order, image.id)
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         st.button(
@@ -98,6 +106,7 @@ def explained(run: Run, image: ChosenImage) -> Target | None:
     rival = image.label if image.label not in (None, image.predicted) else image.runner_up
     choices[CONTRAST] = (image.predicted, rival)
     choices |= {f"Class: {name}": index for index, name in enumerate(names)}
+    heed_link(state.EXPLAIN, choices, "class to explain")
     chosen = st.selectbox(
         "Explain",
         list(choices),
@@ -109,6 +118,18 @@ def explained(run: Run, image: ChosenImage) -> Target | None:
         "explained is the difference of the two logits.",
     )
     return choices[chosen]
+
+
+def _view(run: Run) -> Browse:
+    """The gallery's view that the picture was opened from: this session's, else the link's."""
+    if state.ERRORS_VIEW not in st.session_state:
+        text = st.query_params.get(state.LIST, "")
+        st.session_state[state.ERRORS_VIEW] = Browse.from_text(text, run.manifest.class_names)
+    return st.session_state[state.ERRORS_VIEW]
+
+
+def _order(run: Run) -> pd.DataFrame:
+    return browse(predictions(run), _view(run))
 
 
 def _go_to(image: str) -> None:

@@ -53,13 +53,19 @@ def filters(class_names: tuple[str, ...]) -> Browse:
             bind="query-params",
             help="The gallery then shows the whole validation set, not only the mistakes.",
         )
-    return Browse(tuple(true), tuple(predicted), (low, high), name.strip(), sort, correct)
+    return Browse(tuple(true), tuple(predicted), (min(low, high), max(low, high)), name.strip(), sort, correct)
 
 
-def set_filters(true: tuple[str, ...] = (), predicted: tuple[str, ...] = (), correct: bool = False) -> None:
-    """Put the filters to these classes and all others back to their defaults, also in the link."""
-    st.session_state[state.TRUE_CLASS] = list(true)
-    st.session_state[state.PREDICTED_CLASS] = list(predicted)
+def clear_filters() -> None:
+    """Put every filter back to its default, also in the link."""
+    st.session_state[state.TRUE_CLASS] = []
+    st.session_state[state.PREDICTED_CLASS] = []
     st.session_state[state.CONFIDENCE] = FULL_RANGE
     st.session_state[state.FILE_NAME] = ""
-    st.session_state[state.SHOW_CORRECT] = correct
+    st.session_state[state.SHOW_CORRECT] = False
+
+
+def forget_filters() -> None:
+    """Drop the session's filters, so that the gallery takes those of the link it is opened with."""
+    for key in (state.TRUE_CLASS, state.PREDICTED_CLASS, state.CONFIDENCE, state.FILE_NAME, state.SHOW_CORRECT):
+        st.session_state.pop(key, None)

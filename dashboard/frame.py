@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -12,6 +12,7 @@ from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent
 from analysis.runs import Run, list_broken
 from dashboard import state
+from dashboard.filters import clear_filters
 from dashboard.jobs import FitJob
 from dashboard.service import ImageGone, service
 
@@ -36,7 +37,7 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
         st.page_link(ERRORS_PAGE, label="Back to the errors", icon=":material/arrow_back:")
         st.stop()
     except CamLensError as problem:
-        st.error(str(problem), title="This learner can't be used", icon=":material/error:")
+        st.error(str(problem), title="This can't be shown", icon=":material/error:")
         if run is not None and st.button("Fine-tune this recipe again", icon=":material/refresh:"):
             service().jobs.start([*run.manifest.recipe.options(), "--run", str(run.path), "--force"])
             st.rerun()
@@ -49,31 +50,47 @@ def chosen_run() -> Run:
     if not runs:
         _first_start()
         st.stop()
-    names = [run.name for run in runs]
-    by_name = dict(zip(names, runs, strict=True))
+    by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
-    # Without a default of its own the widget keeps the learner in every link, so that a link still means
-    # the same learner after a newer one was made.
-    if st.session_state.get(state.RUN, asked) not in by_name:
-        st.session_state[state.RUN] = names[0]
+    if asked in by_name:
+        st.session_state[state.CHOSEN_RUN] = asked
+    elif st.session_state.get(state.CHOSEN_RUN) not in by_name:
+        st.session_state[state.CHOSEN_RUN] = runs[0].name
     with st.sidebar:
         name = st.selectbox(
             "Learner",
-            names,
-            index=None,
-            required=True,
-            key=state.RUN,
-            bind="query-params",
+            list(by_name),
+            key=state.CHOSEN_RUN,
+            on_change=_another_run,
             help="Every fine-tuned learner in the cache. One made by `python -m analysis fit` appears here too.",
         )
-        if asked and asked not in names:
-            st.warning(f"The link names the learner “{asked}”, which is not here. This is another one.")
+        if asked and asked not in by_name:
+            st.warning(f"The link names the learner “{asked[:80]}”, which is not here. This is another one.")
         job = service().jobs.current
         if job is not None:
             job_progress(job)
-    run = by_name.get(name) or runs[0]
+    # In every link, also for the newest learner: after a newer one the link has to mean the same.
+    if st.query_params.get(state.RUN) != name:
+        st.query_params[state.RUN] = name
+    run = by_name[name]
     service().warm(run)
     return run
+
+
+def heed_link(key: str, known: Collection[str], what: str) -> None:
+    """Say so where the link asks for something that does not exist: its control falls back to its default."""
+    for value in st.query_params.get_all(key):
+        if value not in known:
+            st.warning(f"The link asks for the {what} “{value[:80]}”, which does not exist here; it is left out.")
+
+
+def _another_run() -> None:
+    """Leave the old learner's picture and filters behind: the new one may know neither."""
+    st.query_params[state.RUN] = st.session_state[state.CHOSEN_RUN]
+    st.query_params.pop(state.IMAGE, None)
+    for key in (state.CURRENT_IMAGE, state.ERRORS_VIEW):
+        st.session_state.pop(key, None)
+    clear_filters()
 
 
 def _first_start() -> None:
@@ -82,18 +99,23 @@ def _first_start() -> None:
         "The first start draws a small set of cats and dogs, fine-tunes a classifier on it and looks for its "
         "mistakes. This takes a minute or two and happens only once."
     )
+    jobs = service().jobs
+    job = jobs.current
     broken = list_broken()
     for path, reason in broken:
         st.warning(f"{path.name}: {reason}", title="A learner in the cache can't be used")
-    jobs = service().jobs
-    job = jobs.current
+    if broken and job is None:
+        if st.button("Fine-tune the demo again", type="primary", icon=":material/refresh:"):
+            jobs.start(["--source", "demo", "--force"])
+            st.rerun()
+        return
     if job is not None and not job.running and job.error:
         st.error(job.error, title="The fine-tune did not finish", icon=":material/error:")
         if st.button("Try again", type="primary"):
             jobs.clear()
             st.rerun()
         return
-    job_progress(jobs.start(["--source", "demo", *(["--force"] if broken else [])]))
+    job_progress(jobs.start(["--source", "demo"]))
 
 
 @st.fragment(run_every=0.5)

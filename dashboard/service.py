@@ -7,6 +7,7 @@ lock guards every use, one resident copy of each learner serves all sessions, an
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import os
@@ -22,8 +23,9 @@ import streamlit as st
 
 from analysis.data.images import open_image
 from analysis.data.source import Annotation, annotation
+from analysis.errors import CamLensError
 from analysis.home import home
-from analysis.runs import Run, RunError, list_runs
+from analysis.runs import Run, list_runs
 from dashboard.caches import Bounded
 from dashboard.jobs import JobBoard
 
@@ -78,6 +80,7 @@ class Service:
         self._results = Bounded(limit=96)
         self._uploads = Bounded(limit=32)
         self._warming: set[str] = set()
+        self._warming_lock = threading.Lock()
 
     # --- runs -------------------------------------------------------------------------------------
 
@@ -88,18 +91,15 @@ class Service:
     def warm(self, run: Run) -> None:
         """Load the run's learner in the background, so that the first picture opens at once."""
         key = _digest(run)
-        with self._lock:
-            if key in self._warming or key in self._residents:
+        with self._warming_lock:  # not the model's lock: a page must not wait for another one's maps
+            if key in self._warming:
                 return
             self._warming.add(key)
 
         def load() -> None:
-            try:
+            # What fails here is said on the page that needs the learner, where the user can act on it.
+            with contextlib.suppress(CamLensError):
                 self.resident(run)
-            except RunError:
-                pass  # said on the page that needs the learner, where the user can act on it
-            finally:
-                self._warming.discard(key)
 
         threading.Thread(target=load, name="warm-learner", daemon=True).start()
 
@@ -172,7 +172,7 @@ class Service:
             loaded = self.resident(run).loaded
             return loaded.picture(loaded.batch([self.picture(run, image)], size=size))[0]
 
-        return self._kept(("decoded", _digest(run), image, size), compute)
+        return self._kept(("decoded", _digest(run), *_stamp(run, image), size), compute)
 
     def annotation(self, run: Run, image: str) -> Annotation:
         """The mask, head box and planted object of a picture, where its data set has them."""
@@ -190,7 +190,7 @@ class Service:
             shifted = np.exp(logits - logits.max())
             return shifted / shifted.sum()
 
-        return self._kept(("probabilities", _digest(run), image), compute)
+        return self._kept(("probabilities", _digest(run), *_stamp(run, image)), compute)
 
     def report(self, run: Run, image: str, target: Target) -> LayerReport:
         """CAM and Grad-CAM of one picture at every layer of the slider."""
@@ -213,7 +213,7 @@ class Service:
                 shortcut=None if known.shortcut is None else loaded.view(known.shortcut),
             )
 
-        return self._kept(("report", _digest(run), image, target), compute)
+        return self._kept(("report", _digest(run), *_stamp(run, image), target), compute)
 
     def twin_effect(self, run: Run, image: str) -> TwinEffect | None:
         """What the planted object of a demo picture does to the model, by drawing it away.
@@ -232,7 +232,7 @@ class Service:
             logits = self._logits(run, [self.picture(run, image), without])
             return TwinEffect(np.asarray(without), logits[0], logits[1])
 
-        return self._kept(("twin", _digest(run), image), compute)
+        return self._kept(("twin", _digest(run), *_stamp(run, image)), compute)
 
     def planted(self, run: Run) -> pd.DataFrame:
         """What the demo's planted object does to this learner, measured on its validation pictures."""
@@ -245,32 +245,35 @@ class Service:
         return self._kept(("planted", _digest(run)), compute)
 
     def keepdim_cases(
-        self, run: Run, image: str, size: int, target: Target, batched: bool, chapter: bool
+        self, run: Run, image: str, size: int, target: Target, batch: int | None, chapter: bool
     ) -> dict[str, KeepdimCase]:
         """Grad-CAM with and without `keepdim=True` at every layer, at an input of `size` pixels.
 
-        `chapter` takes the chapter's ResNet-34 with random weights in place of the run's network.
+        `batch` copies of the picture make a batch; None is the chapter's code on a single one. `chapter`
+        takes the chapter's ResNet-34 with random weights in place of the run's network.
         """
 
         def compute() -> dict[str, KeepdimCase]:
             from analysis.explain.keepdim import keepdim_cases
 
             x = self.resident(run).loaded.batch([self.picture(run, image)], size=size)
-            return keepdim_cases(self._network(run, chapter), x, target=target, batched=batched)
+            network = self._network(run, chapter)
+            return keepdim_cases(network, x, target=target, batched=batch is not None, batch=batch or 1)
 
-        return self._kept(("keepdim", _digest(run), image, size, target, batched, chapter), compute)
+        return self._kept(("keepdim", _digest(run), *_stamp(run, image), size, target, batch, chapter), compute)
 
     def keepdim_table(
-        self, run: Run, sizes: tuple[int, ...], batched: bool, chapter: bool
+        self, run: Run, sizes: tuple[int, ...], batch: int | None, chapter: bool
     ) -> tuple[KeepdimCell, ...]:
         """Which layers raise, are silently wrong or right without `keepdim`, at each input size."""
 
         def compute() -> tuple[KeepdimCell, ...]:
             from analysis.explain.keepdim import keepdim_table
 
-            return tuple(keepdim_table(self._network(run, chapter), sizes, batched=batched))
+            network = self._network(run, chapter)
+            return tuple(keepdim_table(network, sizes, batched=batch is not None, batch=batch or 1))
 
-        return self._kept(("keepdim table", _digest(run), sizes, batched, chapter), compute)
+        return self._kept(("keepdim table", _digest(run), sizes, batch, chapter), compute)
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -296,6 +299,17 @@ class Service:
     def _kept(self, key: object, compute: Callable[[], T]) -> T:
         with self._lock:
             return self._results.get_or_make(key, compute)
+
+
+def _stamp(run: Run, image: str) -> tuple[str, int, int]:
+    """An image id with what changes when its file does; a missing file is found out on opening."""
+    if image.startswith(UPLOAD):
+        return image, 0, 0
+    try:
+        found = run.image_path(image).stat()
+    except OSError:
+        return image, 0, 0
+    return image, found.st_mtime_ns, found.st_size
 
 
 def _digest(run: Run) -> str:

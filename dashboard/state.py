@@ -9,6 +9,7 @@ from __future__ import annotations
 # Query parameters (and the widget keys bound to them)
 RUN = "run"
 IMAGE = "image"
+LIST = "list"
 EXPLAIN = "explain"
 TRUE_CLASS = "true"
 PREDICTED_CLASS = "predicted"
@@ -27,8 +28,10 @@ NETWORK = "network"
 INPUT_SIZE = "size"
 KEEPDIM_LAYER = "klayer"
 BATCHED = "batched"
+BATCH = "batch"
 
 # Session state only
+CHOSEN_RUN = "chosen_run"
 ERRORS_VIEW = "errors_view"
 CURRENT_IMAGE = "current_image"
 MATRIX = "confusion_matrix"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analysis.browse import browse
+from analysis.browse import SORTS, browse
 from analysis.data.images import ImageError
 from analysis.runs import Run, RunError
 from dashboard import state
 from dashboard.caches import predictions, thumbnail
 from dashboard.components.photo_grid import Photo, photo_grid
-from dashboard.filters import filters, set_filters
-from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages
+from dashboard.filters import clear_filters, filters
+from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages, heed_link
 
 PER_PAGE = 20
 
@@ -41,6 +41,9 @@ with clear_messages(run):
     total, wrong = len(table), int((table["label"] != table["predicted"]).sum())
 
     st.title("Errors")
+    for key, what in ((state.TRUE_CLASS, "true class"), (state.PREDICTED_CLASS, "predicted class")):
+        heed_link(key, run.manifest.class_names, what)
+    heed_link(state.SORT, SORTS.values(), "order")
     view = filters(run.manifest.class_names)
     st.session_state[state.ERRORS_VIEW] = view
     shown = browse(table, view)
@@ -58,7 +61,7 @@ with clear_messages(run):
                 "Remove the filters",
                 icon=":material/filter_alt_off:",
                 type="tertiary",
-                on_click=set_filters,
+                on_click=clear_filters,
             )
         st.download_button(
             "Table as CSV",
@@ -87,4 +90,4 @@ with clear_messages(run):
             opened = photo_grid([card(run, row) for row in rows], key="photos")
         if opened:
             st.session_state[state.CURRENT_IMAGE] = opened
-            st.switch_page(LAYERS_PAGE, query_params={state.IMAGE: opened})
+            st.switch_page(LAYERS_PAGE, query_params={state.RUN: run.name, state.IMAGE: opened})

@@ -11,15 +11,16 @@ from dashboard.chosen_image import chosen_image, explained, step_buttons
 from dashboard.figures.keepdim import CELL, keepdim_figure, keepdim_table_chart
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.overlay import CONFIG
-from dashboard.frame import chosen_run, clear_messages, theme
+from dashboard.frame import chosen_run, clear_messages, heed_link, theme
 from dashboard.service import service
 
+BATCHES = (1, 2, 8, 16, 24, 32, 64)
 SIZES = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 NETWORKS = {"learner": "This learner", "resnet34": "The chapter's resnet34, untrained"}
 VERDICTS = {
-    "raises": "Without `keepdim=True` PyTorch raises an error here.",
-    "silent": "Without `keepdim=True` nothing is raised here, and the map is **wrong**.",
-    "right": "Without `keepdim=True` the map happens to be right here.",
+    "raises": "Without `keepdim=True` PyTorch raises an error.",
+    "silent": "Without `keepdim=True` nothing is raised, and the map is **wrong**.",
+    "right": "Without `keepdim=True` the map happens to be right.",
 }
 
 
@@ -62,6 +63,8 @@ with clear_messages(run):
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**{image.name}**")
         step_buttons(run, image)
+    heed_link(state.NETWORK, NETWORKS.values(), "network")
+    heed_link(state.INPUT_SIZE, [str(size) for size in SIZES], "input size")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         network = st.selectbox(
             "Network",
@@ -81,10 +84,20 @@ with clear_messages(run):
             bind="query-params",
             help="(B, C) × (B, C, h, w) for a whole batch, in place of (C) × (C, h, w) for one picture.",
         )
+        copies = st.selectbox(
+            "Batch size",
+            BATCHES,
+            key=state.BATCH,
+            bind="query-params",
+            width=110,
+            disabled=not batched,
+            help="So many copies of the picture. Without keepdim, B is lined up with the height of the map.",
+        )
         target = explained(run, image)
     chapter = network == "resnet34"
+    batch = copies if batched else None
     with st.spinner("Running the network at this size…", show_time=True):
-        cases = service().keepdim_cases(run, image.id, size, target, batched, chapter)
+        cases = service().keepdim_cases(run, image.id, size, target, batch, chapter)
         picture = service().decoded(run, image.id, size)
     names = list(cases)
     silent = next((name for name in names if cases[name].outcome == "silent"), names[-1])
@@ -93,13 +106,14 @@ with clear_messages(run):
         "Layer",
         names,
         index=names.index(silent),
-        format_func=lambda name: f"{name} · {shape(cases[name])} · {cases[name].outcome}",
-        width=420,
+        width=250,
         key=layer_key,
-        persist_state="session",
+        bind="query-params",
+        help="Opens at a layer where the wrong map is silent, if there is one at this input size.",
     )
     case = cases[layer]
-    {"raises": st.info, "silent": st.error, "right": st.success}[case.outcome](VERDICTS[case.outcome])
+    verdict = f"`{layer}` is {shape(case)} here. {VERDICTS[case.outcome]}"
+    {"raises": st.info, "silent": st.error, "right": st.success}[case.outcome](verdict)
     if case.error:
         st.code(case.error, language=None, wrap_lines=True)
     options = LayerViewOptions(smooth=False, theme=theme(), height=430)
@@ -113,7 +127,7 @@ with clear_messages(run):
     st.subheader("Every layer at every input size")
     st.caption("Click a cell to see that case above.")
     with st.spinner("Looking up the shapes…"):
-        table = service().keepdim_table(run, SIZES, batched, chapter)
+        table = service().keepdim_table(run, SIZES, batch, chapter)
 
     def show_cell() -> None:
         picked = st.session_state["keepdim_table"]["selection"].get(CELL) or []

@@ -19,9 +19,10 @@ from dashboard.figures.overlay import CONFIG
 from dashboard.figures.palette import colour_scales
 from dashboard.figures.png import view_png
 from dashboard.figures.probabilities import probabilities_chart
-from dashboard.frame import KEEPDIM_PAGE, chosen_run, clear_messages, theme
+from dashboard.frame import KEEPDIM_PAGE, chosen_run, clear_messages, heed_link, theme
 from dashboard.service import TwinEffect, service
 
+CHANGED = 0.05  # probabilities that differ by more than rounding between devices and batch sizes
 SCALE_NOTE = (
     "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ there only "
     "in scale. "
@@ -51,6 +52,7 @@ def headline(run: Run, image: ChosenImage) -> None:
 def display_controls(report: LayerReport, place: DeltaGenerator) -> LayerViewOptions:
     """How the maps are drawn, as part of the page's link; opacity and outlines are set within the figure."""
     labels = [row.label for row in report.rows]
+    heed_link(state.LAYER, labels, "layer")
     with place:
         layer = st.selectbox(
             "Open at layer",
@@ -118,9 +120,12 @@ def raw_maps(report: LayerReport) -> bytes:
 
 
 def certificate(report: LayerReport) -> None:
-    """Whether the last layer's CAM really adds up to the score it claims to explain."""
+    """Whether the last layer's CAM really adds up to the score it claims to explain, or why there is none."""
     row = next((row for row in reversed(report.rows) if row.certificate is not None), None)
     if row is None:
+        last = report.rows[-1]
+        if last.cam_note:
+            st.warning(f"{last.label} has no exact CAM. {last.cam_note}", icon=":material/rule:")
         return
     proof = row.certificate
     if proof.kind == "exact":
@@ -163,6 +168,12 @@ with clear_messages(run):
     with st.spinner("Loading the learner and explaining the picture…", show_time=True):
         report = service().report(run, image.id, target)
 
+    if image.label is not None and np.abs(report.probabilities - image.probabilities).max() > CHANGED:
+        st.warning(
+            "The picture is not the one that was evaluated: the learner now gives other probabilities. Evaluate "
+            f"again: `python -m analysis evaluate --run {run.name} --force`.",
+            title="The picture has changed",
+        )
     options = display_controls(report, controls)
     side, main = st.columns([1, 4], gap="medium")
     with side:
@@ -185,6 +196,7 @@ with clear_messages(run):
             config=CONFIG,
             alt="CAM beside Grad-CAM with a slider through the layers",
         )
+        st.caption(f"Explained: **{report.target_label}**")
         certificate(report)
         exact = run.manifest.recipe.head == "linear" and report.rows[-1].cam_kind == "exact"
         st.caption(SCALE_NOTE + TILE_NOTE if exact else TILE_NOTE)
@@ -203,13 +215,13 @@ with clear_messages(run):
     with st.container(horizontal=True):
         stem = image.name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")
         st.download_button(
-            "View as PNG",
+            f"PNG of {report.rows[options.layer].label.split(' · ')[0]}",
             data=lambda: view_png(report, options.layer, options),
             file_name=f"{stem}-{report.rows[options.layer].layer.name}.png",
             mime="image/png",
             icon=":material/image:",
             on_click="ignore",
-            help="The layer chosen at “Open at layer”, drawn as set above.",
+            help="The whole view of the layer chosen at “Open at layer”, with the colours and switches set above.",
         )
         st.download_button(
             "Raw maps as NPZ",
@@ -224,5 +236,5 @@ with clear_messages(run):
             KEEPDIM_PAGE,
             label="The same picture without keepdim",
             icon=":material/compress:",
-            query_params={state.IMAGE: image.id},
+            query_params={state.RUN: run.name, state.IMAGE: image.id},
         )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis.data.source import TASKS
 from analysis.learner.recipe import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
-from analysis.runs import list_broken
+from analysis.runs import RunError, list_broken
 from analysis.summary import accuracy
 from dashboard.caches import predictions
 from dashboard.frame import chosen_run, clear_messages
@@ -79,22 +79,28 @@ run = chosen_run()
 with clear_messages():
     st.title("Learners")
     rows = []
+    broken = list_broken()
     for known in service().runs():
-        table = predictions(known)
+        manifest = known.manifest
+        try:
+            table = predictions(known)
+        except RunError as problem:
+            broken.append((known.path, str(problem)))
+            continue
         rows.append(
             {
                 "learner": known.name,
-                "pictures": known.manifest.recipe.source,
-                "network": known.manifest.recipe.arch,
-                "head": known.manifest.recipe.head,
+                "pictures": manifest.recipe.source,
+                "network": manifest.recipe.arch,
+                "head": manifest.recipe.head,
                 "accuracy": f"{accuracy(table):.1%}",
                 "validation pictures": len(table),
-                "made": known.manifest.created[:16].replace("T", " "),
-                "on": known.manifest.device,
+                "made": manifest.created[:16].replace("T", " "),
+                "on": manifest.device,
             }
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The learners in the cache")
-    for path, reason in list_broken():
+    for path, reason in broken:
         st.warning(f"{path}: {reason}", title="A folder that holds no usable learner")
 
     st.subheader("Fine-tune another one")
@@ -105,8 +111,9 @@ with clear_messages():
     else:
         recipe = recipe_form()
         if recipe is not None:
-            service().jobs.start(recipe.options())
-            st.rerun()
+            if service().jobs.start(recipe.options()).arguments == tuple(recipe.options()):
+                st.rerun()
+            st.warning("Another fine-tune has just been started; send this one off again when that is done.")
     st.caption(
         "The same from a terminal: `python -m analysis fit --source pets`. It appears here when it is done."
     )

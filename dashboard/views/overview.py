@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from analysis.data.source import DataError
+from analysis.errors import CamLensError
 from analysis.runs import Run
 from analysis.shortcut import shortcut_table
 from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
@@ -16,7 +16,6 @@ from dashboard.caches import predictions
 from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
-from dashboard.filters import set_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
 from dashboard.service import service
 
@@ -30,7 +29,7 @@ def planted_panel(run: Run) -> None:
     )
     try:
         counts = shortcut_table(predictions(run), run.manifest.data_root)
-    except DataError as problem:
+    except CamLensError as problem:
         st.info(str(problem))
         return
     st.dataframe(
@@ -45,15 +44,19 @@ def planted_panel(run: Run) -> None:
         },
         alt="Accuracy with and without the ball",
     )
-    if not st.toggle(
+    if run.manifest.recipe.head != "linear" or not st.toggle(
         "Draw the ball away and measure",
         key=state.MEASURE,
         bind="query-params",
         help="Draws every validation picture with a ball again without it and predicts both. A few seconds.",
     ):
         return
-    with st.spinner("Drawing the pictures again without the ball…", show_time=True):
-        measured = service().planted(run)
+    try:
+        with st.spinner("Drawing the pictures again without the ball…", show_time=True):
+            measured = service().planted(run)
+    except CamLensError as problem:
+        st.info(str(problem))
+        return
     st.table(
         pd.DataFrame(
             {
@@ -108,9 +111,18 @@ with clear_messages(run):
         )
         cell = (picked.get("selection", {}).get(CELL) or [None])[0] if picked else None
         if cell:
-            true, predicted = cell["true"], cell["predicted"]
-            set_filters((true,), (predicted,), correct=true == predicted)
-            st.switch_page(ERRORS_PAGE)
+            for key in (
+                state.TRUE_CLASS,
+                state.PREDICTED_CLASS,
+                state.CONFIDENCE,
+                state.FILE_NAME,
+                state.SHOW_CORRECT,
+            ):
+                st.session_state.pop(key, None)  # the gallery opens with this cell's filter and no other
+            query = {state.TRUE_CLASS: cell["true"], state.PREDICTED_CLASS: cell["predicted"]}
+            if cell["true"] == cell["predicted"]:
+                query[state.SHOW_CORRECT] = "true"
+            st.switch_page(ERRORS_PAGE, query_params={state.RUN: run.name, **query})
     with wide:
         st.subheader("Loss of every picture")
         st.altair_chart(loss_histogram(table, theme=theme()), alt="Histogram of the losses, right and wrong")

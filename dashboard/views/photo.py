@@ -19,7 +19,7 @@ with clear_messages(run):
         type=["jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff"],
         max_upload_size=50,
         help="JPEG, PNG, GIF (first frame), WebP, BMP or TIFF; at most 50 MB and 50 million pixels. It stays "
-        "in the memory of this server and is dropped when the server stops.",
+        "in this server's memory until 32 others were uploaded or the server stops.",
     )
     if file is None:
         st.stop()
@@ -46,4 +46,4 @@ with clear_messages(run):
             probabilities_chart(names, probabilities, None, names[best], theme=theme()), alt="Class probabilities"
         )
         if st.button("See why, layer by layer", type="primary", icon=":material/layers:"):
-            st.switch_page(LAYERS_PAGE, query_params={state.IMAGE: image})
+            st.switch_page(LAYERS_PAGE, query_params={state.RUN: run.name, state.IMAGE: image})

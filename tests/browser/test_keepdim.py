@@ -12,8 +12,8 @@ from browser.pages import figure, heatmaps, opened, settled
 def test_silent_at_256_pixels(app, new_page):
     page = new_page()
     opened(page, f"{app.url}/keepdim?network=The+chapter%27s+resnet34%2C+untrained&size=256")
-    expect(page.get_by_text("nothing is raised here, and the map is wrong")).to_be_visible()
-    expect(page.get_by_role("combobox", name="Layer")).to_have_value(re.compile("layer1 · 64 × 64 × 64 · silent"))
+    expect(page.get_by_text("nothing is raised, and the map is wrong")).to_be_visible()
+    expect(page.get_by_text("layer1 is 64 × 64 × 64 here")).to_be_visible()
     maps = heatmaps(page, figure(page, "keepdim_figure"))
     assert [trace["z"].shape for trace in maps] == [(64, 64)] * 3
     without, with_it, difference = (trace["z"] for trace in maps)
@@ -24,14 +24,14 @@ def test_silent_at_256_pixels(app, new_page):
 def test_raises_elsewhere_with_pytorchs_own_words(app, new_page):
     page = new_page()
     opened(page, f"{app.url}/keepdim?network=The+chapter%27s+resnet34%2C+untrained&size=224")
-    expect(page.get_by_text("PyTorch raises an error here")).to_be_visible()
+    expect(page.get_by_text("PyTorch raises an error")).to_be_visible()
     expect(page.get_by_text("must match the size of tensor").first).to_be_visible()
 
 
 def test_the_learners_own_layers(app, new_page):
     page = new_page()
     opened(page, f"{app.url}/keepdim?size=64")
-    expect(page.get_by_text("nothing is raised here, and the map is wrong")).to_be_visible()
+    expect(page.get_by_text("nothing is raised, and the map is wrong")).to_be_visible()
     page.get_by_text("Batched", exact=True).click()
     expect(page).to_have_url(re.compile("batched=true"))
     settled(page)

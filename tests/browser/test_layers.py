@@ -131,5 +131,5 @@ def test_downloads_hold_the_maps(app, new_page, loaded):
     for got, want in zip(maps, wanted, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3 * np.abs(want).max())
     with page.expect_download() as download:
-        page.get_by_role("button", name="View as PNG").click()
+        page.get_by_role("button", name="PNG of Stage").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

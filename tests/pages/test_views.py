@@ -78,10 +78,10 @@ def test_an_unknown_picture_is_named(open_view):
 
 def test_keepdim_says_what_happens(open_view):
     app = open_view("keepdim", {"network": "The chapter's resnet34, untrained"})
-    assert "nothing is raised here, and the map is" in words(app)
+    assert "nothing is raised, and the map is" in words(app)
     app.select_slider(key="size").set_value(224).run()
     assert not app.exception
-    assert "PyTorch raises an error here" in words(app)
+    assert "PyTorch raises an error" in words(app)
 
 
 def test_a_photo_is_predicted(open_view):
