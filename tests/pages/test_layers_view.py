@@ -1,0 +1,150 @@
+"""The Layers page asks for, draws and hands out the maps of what its control says."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.learner.store import load
+
+CONTRAST = "Why predicted rather than true"
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Every (image, target) that a page asks the service for."""
+    from dashboard.service import Service
+
+    real, calls = Service.report, []
+
+    def recorded(self, run, image, target):
+        calls.append((image, target))
+        return real(self, run, image, target)
+
+    monkeypatch.setattr(Service, "report", recorded)
+    return calls
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """The data of every download button of the page, by its label."""
+    import streamlit
+
+    offered = {}
+    monkeypatch.setattr(streamlit, "download_button", lambda label, data, **_: offered.update({label: data}))
+    return offered
+
+
+def of_table(run, wrong: bool):
+    """Path, predicted and true class of the first picture that the learner got wrong, or right."""
+    table, names = run.predictions(), run.manifest.class_names
+    row = table[(table.label != table.predicted) == wrong].iloc[0]
+    return row.path, names.index(row.predicted), names.index(row.label)
+
+
+def plain_gradcam(run, image: str, layers: list[str], score):
+    """Grad-CAM by the paper's formula, with nothing but torch: mean gradients weigh the activations."""
+    from PIL import Image
+
+    loaded = load(run, "cpu")
+    seen, handles = {}, []
+    for name in layers:
+        keep = loaded.model.get_submodule(name)
+        handles.append(keep.register_forward_hook(lambda _m, _i, out, name=name: seen.update({name: out})))
+    logits = loaded.model(loaded.batch([Image.open(run.image_path(image)).convert("RGB")]))[0]
+    gradients = torch.autograd.grad(score(logits), [seen[name] for name in layers])
+    for handle in handles:
+        handle.remove()
+    return {
+        name: (gradient.mean(dim=(2, 3), keepdim=True) * seen[name]).sum(1)[0].detach().numpy()
+        for name, gradient in zip(layers, gradients, strict=True)
+    }
+
+
+def heat_maps(app) -> list[np.ndarray]:
+    """The values of every heat map in the page's first figure."""
+    found = []
+    for trace in json.loads(app.get("plotly_chart")[0].proto.spec)["data"]:
+        if trace["type"] == "heatmap":
+            z = trace["z"]
+            if isinstance(z, dict):
+                shape = tuple(int(n) for n in z["shape"].split(","))
+                z = np.frombuffer(base64.b64decode(z["bdata"]), dtype=z["dtype"]).reshape(shape)
+            found.append(np.asarray(z, dtype=np.float32))
+    return found
+
+
+def test_the_contrast_of_a_mistake_is_predicted_minus_true(open_view, tiny_run, asked):
+    from dashboard.service import service
+
+    image, predicted, true = of_table(tiny_run, wrong=True)
+    app = open_view("layers", {"image": image}, {"explain": CONTRAST})
+    assert asked[-1] == (image, (predicted, true))
+    report = service().report(tiny_run, *asked[-1])
+    names = tiny_run.manifest.class_names
+    assert report.target_label == f"{names[predicted]} rather than {names[true]}"
+    layers = [row.layer.name for row in report.rows]
+    wanted = plain_gradcam(tiny_run, image, layers, lambda logits: logits[predicted] - logits[true])
+    drawn = heat_maps(app)
+    for row in report.rows:
+        expected = wanted[row.layer.name]
+        tolerance = 1e-3 * np.abs(expected).max()
+        np.testing.assert_allclose(row.gradcam, expected, atol=tolerance)
+        assert any(z.shape == expected.shape and np.allclose(z, expected, atol=tolerance) for z in drawn)
+
+
+def test_the_contrast_of_a_right_prediction_is_with_the_runner_up(open_view, tiny_run, asked):
+    image, predicted, _ = of_table(tiny_run, wrong=False)
+    open_view("layers", {"image": image}, {"explain": CONTRAST})
+    assert asked[-1] == (image, (predicted, 1 - predicted))
+
+
+def test_each_choice_asks_for_its_class(open_view, tiny_run, asked):
+    image, predicted, true = of_table(tiny_run, wrong=True)
+    app = open_view("layers", {"image": image})
+    assert asked[-1] == (image, predicted)
+    wanted = {"True class": true, "Predicted class": predicted}
+    wanted |= {f"Class: {name}": index for index, name in enumerate(tiny_run.manifest.class_names)}
+    for choice, target in wanted.items():
+        app.selectbox(key="explain").select(choice).run()
+        assert not app.exception
+        assert asked[-1] == (image, target), choice
+
+
+@pytest.mark.parametrize("choice", ["Class 0", "Class 1", CONTRAST])
+def test_the_npz_holds_what_its_names_say(open_view, tiny_run, downloads, choice):
+    from dashboard.service import service
+
+    image, predicted, true = of_table(tiny_run, wrong=True)
+    names = tiny_run.manifest.class_names
+    targets = {"Class 0": 0, "Class 1": 1, CONTRAST: (predicted, true)}
+    explain = choice if choice == CONTRAST else f"Class: {names[targets[choice]]}"
+    open_view("layers", {"image": image}, {"explain": explain})
+    maps = np.load(io.BytesIO(downloads["Raw maps as NPZ"]()))
+    assert maps["target"].tolist() == np.array(targets[choice]).tolist()
+    assert maps["class_names"].tolist() == list(names)
+    odds = np.exp(maps["logits"] - maps["logits"].max())
+    row = tiny_run.predictions().set_index("path").loc[image]
+    np.testing.assert_allclose(odds / odds.sum(), row.probabilities, atol=1e-4)
+    report = service().report(tiny_run, image, targets[choice])
+    wanted = plain_gradcam(
+        tiny_run,
+        image,
+        [row.layer.name for row in report.rows],
+        (lambda logits: logits[predicted] - logits[true])
+        if choice == CONTRAST
+        else (lambda logits: logits[targets[choice]]),
+    )
+    for row in report.rows:
+        name = row.layer.name
+        gradcam, cam = maps[f"gradcam/{name}"], maps[f"cam/{name}"]
+        np.testing.assert_allclose(gradcam, wanted[name], atol=1e-3 * np.abs(wanted[name]).max())
+        np.testing.assert_array_equal(cam, row.cam)
+    # Behind a linear head, CAM is Grad-CAM times the number of cells: the two can't be mistaken for each other.
+    np.testing.assert_allclose(cam, gradcam * gradcam.size, rtol=1e-3, atol=1e-4 * np.abs(cam).max())
+    assert gradcam.size > 1

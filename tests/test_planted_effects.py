@@ -1,0 +1,104 @@
+"""The truth experiment on a small demo, with a network whose answers are worked out from the pixels."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from analysis import planted
+from analysis.data.demo import is_current, make_demo, truth, twin
+from analysis.data.demo_plan import DemoParameters
+
+SMALL = DemoParameters(n_train=4, n_valid=16)
+CELL = 32  # the network's one layer averages the colours of 32 x 32 pixels: 7 x 7 cells
+WEIGHT = np.array([[9.0, -7.0, 1.0], [-1.0, 2.0, 0.5]])  # of the mean red, green and blue; rows are dog and cat
+BIAS = np.array([0.25, 1.0])
+
+
+class ColourLearner:
+    """What `planted_effects` asks of a loaded learner: logits that are affine in the picture's mean colour."""
+
+    def __init__(self, images: Path, table: pd.DataFrame) -> None:
+        recipe = SimpleNamespace(source="demo", task="species")
+        manifest = SimpleNamespace(recipe=recipe, data_root=str(images))
+        self.run = SimpleNamespace(name="colours", manifest=manifest, predictions=lambda: table)
+        average, linear = nn.Conv2d(3, 3, CELL, stride=CELL, bias=False), nn.Linear(3, 2)
+        with torch.no_grad():
+            average.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, CELL, CELL) / CELL**2)
+            linear.weight.copy_(torch.tensor(WEIGHT))
+            linear.bias.copy_(torch.tensor(BIAS))
+        self.model = nn.Sequential(average, nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear).eval()
+
+    def batch(self, images: list[Image.Image]) -> torch.Tensor:
+        return torch.stack([torch.tensor(np.asarray(image) / 255).float().permute(2, 0, 1) for image in images])
+
+    def view(self, mask: np.ndarray) -> np.ndarray:
+        return mask
+
+
+def logits_of(pixels: np.ndarray) -> np.ndarray:
+    return WEIGHT @ (pixels / 255).mean(axis=(0, 1)) + BIAS
+
+
+def by_cells(values: np.ndarray) -> np.ndarray:
+    return values.reshape(7, CELL, 7, CELL, *values.shape[2:]).mean(axis=(1, 3))
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_demo(tmp_path_factory.mktemp("planted") / "demo", parameters=SMALL, workers=1)
+
+
+@pytest.fixture
+def effects(images: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    monkeypatch.setattr(planted, "twin", partial(twin, parameters=SMALL))
+    monkeypatch.setattr(planted, "is_current", partial(is_current, parameters=SMALL))
+    rows = [row for row in truth(images.parent).values() if row.split == "valid"]
+    table = pd.DataFrame(
+        {"path": [row.file for row in rows], "label": [row.species for row in rows], "predicted": "dog"}
+    )
+    return planted.planted_effects(ColourLearner(images, table))
+
+
+def test_every_validation_picture_with_the_object_is_measured(effects: pd.DataFrame, images: Path):
+    known = truth(images.parent)
+    assert set(effects["path"]) == {file for file, row in known.items() if row.split == "valid" and row.shortcut}
+    assert len(effects) == 8
+    assert all(known[row.path].species == row.label for row in effects.itertuples())
+
+
+def test_logit_change_is_dog_minus_cat_with_the_object_minus_without(effects: pd.DataFrame, images: Path):
+    flips = []
+    for row in effects.itertuples():
+        there = logits_of(np.asarray(Image.open(images / row.path)))
+        gone = logits_of(twin(Path(row.path).stem, parameters=SMALL))
+        change = (there[0] - there[1]) - (gone[0] - gone[1])
+        assert abs(change) > 0.01  # more than rounding: the sign is tested too
+        assert row.logit_change == pytest.approx(change, abs=1e-4)
+        flips.append(np.argmax(there) != np.argmax(gone))
+    assert effects["flips"].tolist() == flips
+
+
+def test_the_map_at_the_object_and_at_the_animal(effects: pd.DataFrame, images: Path):
+    for row in effects.itertuples():
+        pixels = np.asarray(Image.open(images / row.path)) / 255
+        cam = by_cells(pixels) @ (WEIGHT[0] - WEIGHT[1])  # "dog rather than cat"
+        assert (cam > 0).any()
+        annotations, name = images.parent / "annotations", f"{Path(row.path).stem}.png"
+        ball = np.asarray(Image.open(annotations / "shortcuts" / name)) == 255
+        animal = np.asarray(Image.open(annotations / "trimaps" / name)) != 2
+        for mask, found in ((ball, row.z_object), (animal, row.z_animal)):
+            share = by_cells(mask.astype(float))
+            inside = (cam * share).sum() / share.sum()
+            assert found == pytest.approx((inside - cam.mean()) / cam.std(), abs=1e-3)
+        hot = np.clip(cam, 0, None)
+        energy = (hot * by_cells(ball.astype(float))).sum() / hot.sum()
+        assert row.energy_ratio == pytest.approx(energy / ball.mean(), rel=1e-3)
