@@ -106,7 +106,11 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    top = 65535.0 if image.mode != "F" and values.max(initial=0) <= 65535 else values.max(initial=1.0)
+    top = values.max(initial=1.0)
+    if image.mode.startswith("I;16"):
+        top = 65535.0
+    elif image.mode == "I":  # 32 bits hold what was counted in 8 or in 16 as well
+        top = next((full for full in (255.0, 65535.0) if top <= full), top)
     low = min(values.min(initial=0.0), 0.0)
     return Image.fromarray(((values - low) / max(top - low, 1e-12) * 255).round().astype(np.uint8))
 

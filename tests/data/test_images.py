@@ -142,3 +142,18 @@ def test_pets_files_that_are_not_what_their_names_say_open_as_in_fastai(shared: 
     assert {Image.open(path).format for path in odd} == {"GIF", "PNG"}
     for path in odd:
         assert np.array_equal(open_image(path), PILImage.create(path))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0, 100, 255], [0, 100, 255]), ([0, 25700, 65535], [0, 100, 255]), ([0, 100_000, 255_000], [0, 100, 255])],
+)
+def test_32_bit_integers_are_scaled_by_what_they_were_counted_in(values: list[int], expected: list[int]):
+    data = encoded(Image.fromarray(np.array([values], dtype=np.int32)), "TIFF")
+    assert Image.open(io.BytesIO(data)).mode == "I"
+    assert np.asarray(open_image(data))[0, :, 0].tolist() == expected
+
+
+def test_a_dark_16_bit_picture_stays_dark():
+    data = encoded(Image.fromarray(np.array([[0, 255]], dtype=np.uint16)), "TIFF")
+    assert np.asarray(open_image(data))[0, :, 0].tolist() == [0, 1]
