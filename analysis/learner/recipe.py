@@ -70,6 +70,8 @@ class Recipe:
             raise RecipeError("batch_size must be at least 2: BatchNorm cannot train on one image.")
         if not self.pretrained and not self.train_bn:
             raise RecipeError("Random weights have no BatchNorm statistics to keep: train_bn must be true.")
+        if not 0 <= self.seed < 2**32:
+            raise RecipeError(f"seed is {self.seed}; give a whole number from 0 to {2**32 - 1}.")
         if not 0 < self.base_lr < 1:
             raise RecipeError(f"base_lr is {self.base_lr}; give a number between 0 and 1.")
 

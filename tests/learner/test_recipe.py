@@ -47,6 +47,8 @@ def test_changes_that_are_none_are_ignored_and_paths_are_absolute(tmp_path: Path
         ({"size": 8}, "32 to 1024"),
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"batch_size": 1}, "at least 2"),
+        ({"seed": -1}, "seed is -1; give a whole number from 0 to 4294967295"),
+        ({"seed": 2**32}, "seed is 4294967296"),
         ({"base_lr": 0.0}, "between 0 and 1"),
         ({"pretrained": False}, "train_bn must be true"),
     ],
