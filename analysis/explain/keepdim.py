@@ -133,15 +133,28 @@ def keepdim_cases(
     layers: Sequence[str] | None = None,
     target: Targets = None,
     batched: bool = False,
+    batch: int = 1,
 ) -> dict[str, KeepdimCase]:
     """`keepdim_case` for several layers of a model at x (B, 3, H, W), from one forward and one backward.
 
-    `layers` defaults to the stages of the network; `target` is as in `explain`.
+    `layers` defaults to the stages of the network; `target` is as in `explain`. With `batched`, a `batch`
+    above 1 repeats the one picture x (1, 3, H, W) so many times: the pictures of a batch do not touch one
+    another, so its activation and gradient are copied and no further pass is made. Raises ExplainError for
+    a `batch` below 1, or one above 1 beside several pictures.
     """
+    if batch < 1 or (batch > 1 and len(x) != 1):
+        raise ExplainError(
+            f"batch must be at least 1, and 1 for several pictures; got {batch} for {len(x)} of them"
+        )
     names = _stages(model, x) if layers is None else layers
     taken = capture(model, x, names, target)
+    if not batched:
+        batch = 1  # the code takes the first picture of any batch
     return {
-        name: keepdim_case(taken.activations[name], taken.gradients[name], batched) for name in taken.activations
+        name: keepdim_case(
+            _repeated(taken.activations[name], batch), _repeated(taken.gradients[name], batch), batched
+        )
+        for name in taken.activations
     }
 
 
@@ -184,6 +197,10 @@ def _stages(model: nn.Module, x: Tensor) -> list[str]:
 def _black_picture(model: nn.Module, size: int) -> Tensor:
     weights = next(model.parameters())
     return torch.zeros(1, 3, size, size, device=weights.device, dtype=weights.dtype)
+
+
+def _repeated(picture: Tensor, batch: int) -> Tensor:
+    return picture if batch == 1 else picture.expand(batch, -1, -1, -1)
 
 
 def _run(

@@ -154,6 +154,35 @@ def test_the_batched_table_asks_about_the_batch_too() -> None:
     assert of_the_pool(batched=True, batch=4) == ["raises", "silent"]
 
 
+@pytest.mark.parametrize(("batch", "result"), [(1, "silent"), (3, "raises"), (4, "silent"), (5, "raises")])
+def test_one_picture_stands_for_a_batch_of_copies(batch: int, result: str) -> None:
+    net, x = classifier(), pictures(1, 8, 8)  # layer 0.3 is 4 x 4 x 4
+    case = keepdim_cases(net, x, ["0.3"], 0, batched=True, batch=batch)["0.3"]
+    assert case.outcome == result == outcome(4, 4, 4, batch)
+    assert case.steps[0] == ("act", f"({batch}, 4, 4, 4)")
+    assert (case.error is None) == (result == "silent")
+    really = keepdim_cases(net, x.expand(batch, -1, -1, -1), ["0.3"], 0, batched=True)["0.3"]
+    assert (case.steps, case.right_steps, case.alignment) == (really.steps, really.right_steps, really.alignment)
+    np.testing.assert_allclose(case.right, really.right, rtol=1e-5, atol=1e-7)
+    if case.wrong is not None:
+        np.testing.assert_allclose(case.wrong, really.wrong, rtol=1e-5, atol=1e-7)
+    alone = keepdim_cases(net, x, ["0.3"], 0, batch=batch)["0.3"]
+    assert alone.steps[0] == ("act[0]", "(4, 4, 4)")
+
+
+def test_a_batch_that_cannot_be_is_refused() -> None:
+    for count, batch in ((1, 0), (2, 3)):
+        with pytest.raises(ExplainError, match=f"got {batch} for {count}"):
+            keepdim_cases(classifier(), pictures(count, 8, 8), ["0.3"], 0, batched=True, batch=batch)
+
+
+def test_resnet34s_layer1_in_a_batch(chapters_network: nn.Module) -> None:
+    x = torch.zeros(1, 3, 256, 256)
+    for batch, result in ((2, "raises"), (64, "silent")):
+        case = keepdim_cases(chapters_network, x, ["layer1"], 0, batched=True, batch=batch)["layer1"]
+        assert case.outcome == result == outcome(64, 64, 64, batch)
+
+
 def test_the_silent_map_of_resnet34_has_nothing_to_do_with_the_right_one(chapters_network: nn.Module) -> None:
     x = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(3))
     case = keepdim_cases(chapters_network, x, ["layer1"], target=0)["layer1"]
