@@ -47,7 +47,7 @@ class LinearHead:
     """Class weights over a layer's channels: `weight` (K, C), `bias` (K,), on the model's device.
 
     `rectified` says that a functional ReLU lies between the layer and the pool. `kind` is "exact", or
-    "book" for the chapter's weights, which skip whatever lies between the layer and the last Linear.
+    "book" for the chapter's weights, which skip the hidden units between the layer and the last Linear.
     """
 
     layer: str
@@ -110,12 +110,15 @@ def book_head(taken: Capture, layer: str) -> LinearHead:
 
     In fastai's default head they belong to hidden units, not to channels, so the map is an approximation
     at best; its certificate shows by how much it misses. Raises InnerLayerError where the layer does not
-    feed the head, HeadError where the sizes differ or there is no Linear.
+    feed the head, HeadError where the sizes differ, there is no Linear, or the head is neither affine nor
+    one with hidden units between the pool and the last Linear.
     """
     _must_feed_head(taken, layer)
-    last = next((c.module for c in reversed(taken.calls_after[layer]) if isinstance(c.module, nn.Linear)), None)
-    if last is None:
+    calls = taken.calls_after[layer]
+    linears = [(place, c.module) for place, c in enumerate(calls) if isinstance(c.module, nn.Linear)]
+    if not linears:
         raise HeadError("no book CAM: the head has no Linear layer to take weights from")
+    place, last = linears[-1]
     channels = taken.activations[layer].shape[1]
     if last.in_features != channels:
         raise HeadError(
@@ -123,9 +126,38 @@ def book_head(taken: Capture, layer: str) -> LinearHead:
             f"{channels} channels. The chapter's product works only where the two happen to be equal (512 in "
             "resnet18 and resnet34); train with the linear head for an exact CAM."
         )
+    try:
+        exact_head(taken, layer)
+    except HeadError:
+        _must_have_hidden_units([call.module for call in calls[:place]], layer)
     weight = last.weight.detach()
     bias = weight.new_zeros(weight.shape[0]) if last.bias is None else last.bias.detach()
     return LinearHead(layer, weight, bias, kind="book")
+
+
+def _must_have_hidden_units(before: Sequence[nn.Module], layer: str) -> None:
+    """Raise HeadError unless a pool, and behind it something that makes hidden units, lead to the Linear."""
+    pool = next((place for place, module in enumerate(before) if "Pool" in type(module).__name__), None)
+    if pool is None:
+        raise HeadError(
+            f"no CAM at {layer!r}: no pooling layer lies between it and the last Linear, whose weights do not "
+            "belong to this layer's channels. Use gradcam, or a linear probe."
+        )
+    behind = before[pool:]
+    concat = any(isinstance(m, _MAX_POOL) for m in behind) and any(isinstance(m, _AVERAGE_POOL) for m in behind)
+    if concat or any(isinstance(m, nn.Linear) or _is_activation(m) for m in behind):
+        return
+    between = [type(m).__name__ for m in behind if _has_state(m) or isinstance(m, _MAX_POOL)]
+    step = f"{' and '.join(between)} lies" if between else "a step without parameters of its own lies"
+    raise HeadError(
+        f"no CAM at {layer!r}: between this layer and the logits {step} that is not affine in the pooled "
+        "channels, so no fixed class weights belong to them, and there are no hidden units either. "
+        "Use gradcam, or a linear probe."
+    )
+
+
+def _is_activation(module: nn.Module) -> bool:
+    return type(module).__module__ == nn.ReLU.__module__
 
 
 def _must_feed_head(taken: Capture, layer: str) -> None:
@@ -168,7 +200,7 @@ def _fold(calls: Sequence[Call], activation: Tensor) -> tuple[Tensor, Tensor]:
                 f"no exact CAM: the head pools the maximum too, in {what}, as fastai's default head does. "
                 "Train with the linear head (concat_pool=False, lin_ftrs=[]) for an exact CAM."
             )
-        elif _has_state(module) or type(module).__module__ == nn.ReLU.__module__:
+        elif _has_state(module) or _is_activation(module):
             raise HeadError(
                 f"no exact CAM: {what} in the head is not affine in the pooled channels, so it cannot be "
                 "folded into class weights. Use gradcam, or a linear probe."

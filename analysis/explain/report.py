@@ -25,7 +25,8 @@ class LayerRow:
 
     `cam` is (h, w) float32, signed, and `cam_kind` says what it is: "exact" (the network's own), "book"
     (the chapter's, an approximation), "probe" (of a linear probe on this layer) or "none" (then `cam`
-    is None). `cam_note` is one sentence on it for the reader. `gradcam` is (h, w) float32, signed.
+    is None). `cam_note` says so for the reader, and at the layer that feeds the head also why the network
+    itself has no CAM there, where it has none. `gradcam` is (h, w) float32, signed.
     """
 
     layer: LayerInfo
@@ -156,9 +157,9 @@ def _cam(taken: Capture, layer: str, target: int | tuple[int, int], probe: Probe
             taken, exact_head(taken, layer), "The network's own CAM: its mean plus the bias is the logit."
         )
     except InnerLayerError:
-        reason = "The network has no class weights at this layer."
+        reason, inner = "The network has no class weights at this layer.", True
     except HeadError as error:
-        reason = str(error)
+        reason, inner = str(error), False
         try:
             head = book_head(taken, layer)
         except HeadError as book_error:
@@ -175,7 +176,7 @@ def _cam(taken: Capture, layer: str, target: int | tuple[int, int], probe: Probe
             f"{len(activation)} channels and the model {taken.logits.shape[1]} classes; fit the probes again"
         )
     note = f"CAM of a linear probe on this layer, right on {probe.accuracy:.1%} of the validation images."
-    return _Cam(probe.cam(activation, target), "probe", note)
+    return _Cam(probe.cam(activation, target), "probe", note if inner else f"{note} {reason}")
 
 
 def _of_head(taken: Capture, head: LinearHead, note: str) -> _Cam:

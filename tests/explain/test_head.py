@@ -190,3 +190,30 @@ def test_without_a_linear_there_is_no_book_cam() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()).double()
     with pytest.raises(HeadError, match="no Linear"):
         book_head(capture(net, pictures(), ["0"], gradients=False), "0")
+
+
+def test_weights_that_belong_to_no_hidden_units_are_no_book_cam() -> None:
+    pool = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    x = pictures()
+
+    def book(net: nn.Module) -> LinearHead:
+        return book_head(capture(net, x, ["0"], gradients=False), "0")
+
+    with pytest.raises(HeadError, match=r"LayerNorm lies .* not affine .* no hidden units"):
+        book(headed(*pool, nn.LayerNorm(6), nn.Linear(6, 3)))
+    with pytest.raises(HeadError, match="AdaptiveMaxPool2d lies"):
+        book(headed(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(6, 3)))
+    with pytest.raises(HeadError, match="no pooling layer"):
+        book(headed(MeanOf(2), nn.Linear(6, 3)))
+    book(headed(*pool, nn.Linear(6, 6), nn.LayerNorm(6), nn.Linear(6, 3)))
+    book(headed(*pool, nn.Linear(6, 3)))  # an affine head: the chapter's product is what exact CAM is
+
+
+def test_no_transformer_block_is_a_head() -> None:
+    vit = zoo.VisionTransformer(
+        image_size=32, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=3
+    )
+    taken = capture(vit, torch.randn(1, 3, 32, 32), ["conv_proj"], gradients=False)
+    for head in (exact_head, book_head):
+        with pytest.raises(HeadError):
+            head(taken, "conv_proj")

@@ -116,8 +116,11 @@ def test_a_head_without_any_cam_gets_the_probes_or_the_reason() -> None:
     row = layer_report(model, picture(), IMAGE, NAMES, 1).rows[-1]
     assert (row.cam, row.cam_kind) == (None, "none")
     assert "9 weights a class" in row.cam_note
-    row = layer_report(model, picture(), IMAGE, NAMES, 1, {"0.6": probe(6)}).rows[-1]
-    assert row.cam_kind == "probe"
+    _, inner, row = layer_report(model, picture(), IMAGE, NAMES, 1, {"0.3": probe(4), "0.6": probe(6)}).rows
+    assert row.cam_kind == inner.cam_kind == "probe"
+    assert "87.5%" in row.cam_note
+    assert "9 weights a class, but layer '0.6' has 6 channels" in row.cam_note
+    assert "no class weights" not in inner.cam_note
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -127,3 +130,13 @@ def test_what_does_not_fit_is_refused() -> None:
         layer_report(net(), picture(), IMAGE, NAMES[:2], 0)
     with pytest.raises(ExplainError, match="fit the probes again"):
         layer_report(net(), picture(), IMAGE, NAMES, 0, {"0.3": probe(5)})
+
+
+def test_a_layer_norm_before_the_last_linear_is_not_taken_for_hidden_units() -> None:
+    model = with_head(nn.LayerNorm(6), nn.Linear(6, 3))
+    row = layer_report(model, picture(), IMAGE, NAMES, 1).rows[-1]
+    assert (row.cam, row.cam_kind) == (None, "none")
+    assert "LayerNorm lies" in row.cam_note
+    row = layer_report(model, picture(), IMAGE, NAMES, 1, {"0.6": probe(6)}).rows[-1]
+    assert row.cam_kind == "probe"
+    assert "LayerNorm lies" in row.cam_note
