@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ import torch
 from analysis.data.source import LabelledImages
 from analysis.learner.dataloaders import plain_image_errors
 from analysis.learner.finetune import loader_workers
-from analysis.learner.store import LoadedLearner, load, sha256
+from analysis.learner.store import LoadedLearner, load
 from analysis.progress import ProgressEvent, Report, silent
-from analysis.runs import MANIFEST, PREDICTIONS, WEIGHTS, Manifest, Run, RunError
+from analysis.runs import MANIFEST, PREDICTIONS, WEIGHTS, Manifest, Run, RunError, read_manifest, sha256
+from analysis.writer import run_writer
 
 _KEY = b"camlens.key"  # in the Parquet file's own metadata: what the table was computed from
 _BATCH = 64
@@ -28,7 +30,8 @@ def evaluate(run: Run, loaded: LoadedLearner | None = None, force: bool = False,
     """Bring a run's predictions table up to date and return the run with its new digest.
 
     Nothing is computed while the weights and the images are those of the table that is there, unless
-    `force`.
+    `force`. Waits where another process is fitting or evaluating this run, and goes by the manifest that
+    is there then.
 
     Parameters
     ----------
@@ -40,14 +43,25 @@ def evaluate(run: Run, loaded: LoadedLearner | None = None, force: bool = False,
     RunError : the weights were changed, or validation images are missing
     ImageError : a validation image is damaged
     """
-    key = _key(run)
-    if force or _stored_key(run.path) != key:
-        table = predict(loaded or load(run), run.manifest.split["valid"], report)
-        _write(table, run.path / PREDICTIONS, key)
-    digest = sha256(run.path / PREDICTIONS)
-    if run.manifest.files.get(PREDICTIONS) == digest:
+
+    def waiting() -> None:
+        report(ProgressEvent("evaluate", f"Another process is writing {run.name}; waiting for it", 0.0))
+
+    with run_writer(run.path, waiting):
+        now = Run(run.path, read_manifest(run.path))
+        same = now.manifest.files.get(WEIGHTS) == run.manifest.files.get(WEIGHTS)
+        return evaluate_held(now, loaded if same else None, force, report)
+
+
+def evaluate_held(
+    run: Run, loaded: LoadedLearner | None = None, force: bool = False, report: Report = silent
+) -> Run:
+    """Do what `evaluate` does, for a caller that holds the right to write the run folder."""
+    key, path = _key(run), run.path / PREDICTIONS
+    if not force and _stored_key(path) == key and sha256(path) == run.manifest.files.get(PREDICTIONS):
         return run
-    manifest = replace(run.manifest, files={**run.manifest.files, PREDICTIONS: digest})
+    _write(predict(loaded or load(run), run.manifest.split["valid"], report), path, key)
+    manifest = replace(run.manifest, files={**run.manifest.files, PREDICTIONS: sha256(path)})
     write_manifest(manifest, run.path)
     return Run(run.path, manifest)
 
@@ -111,20 +125,30 @@ def _table(logits: torch.Tensor, answers: torch.Tensor, class_names: Sequence[st
 def write_manifest(manifest: Manifest, folder: Path) -> None:
     """Write `manifest.json` in one step: a reader sees the old one or the new one."""
     temporary = folder / f".{MANIFEST}.{os.getpid()}"
-    temporary.write_text(manifest.to_json(), encoding="utf-8")
-    os.replace(temporary, folder / MANIFEST)
+    try:
+        temporary.write_text(manifest.to_json(), encoding="utf-8")
+        os.replace(temporary, folder / MANIFEST)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _write(table: pd.DataFrame, path: Path, key: str) -> None:
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _KEY: key.encode()})
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(arrow, temporary)
-    os.replace(temporary, path)
+    try:
+        pq.write_table(arrow, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _key(run: Run) -> str:
-    """Say what the predictions depend on: the weights, and the images as they lie on the disk now."""
+    """Say what the predictions depend on: the weights, and the images as they lie on the disk now.
+
+    The times of the validation images count here and not in the fingerprint: pixels can change at an equal
+    number of bytes, but data that was only copied is no reason to train again.
+    """
     manifest = run.manifest
     valid = set(manifest.split["valid"])
     files = tuple(manifest.labels)
@@ -136,12 +160,20 @@ def _key(run: Run) -> str:
         labels=tuple(manifest.vocabulary[manifest.labels[file]] for file in files),
         valid=tuple(file in valid for file in files),
     )
-    return json.dumps({"weights": manifest.files[WEIGHTS], "data": now.fingerprint()}, sort_keys=True)
+    times = [_modified(run.image_path(file)) for file in manifest.split["valid"]]
+    seen = hashlib.sha256(json.dumps(times).encode()).hexdigest()
+    return json.dumps(
+        {"weights": manifest.files[WEIGHTS], "data": now.fingerprint(), "times": seen}, sort_keys=True
+    )
 
 
-def _stored_key(folder: Path) -> str | None:
+def _modified(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else -1
+
+
+def _stored_key(path: Path) -> str | None:
     try:
-        metadata = pq.read_schema(folder / PREDICTIONS).metadata or {}
+        metadata = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowException):
         return None
     return metadata.get(_KEY, b"").decode()

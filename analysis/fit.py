@@ -15,15 +15,27 @@ from threadpoolctl import threadpool_limits
 
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages, class_names
-from analysis.evaluation import evaluate, write_manifest
+from analysis.evaluation import evaluate_held, write_manifest
 from analysis.explain import explainable_layers, stage_layers
 from analysis.explain.probe import Probe, collect_features, fit_probe, save_probes
 from analysis.learner.finetune import TrainingError, loader_workers, train
 from analysis.learner.recipe import Recipe
-from analysis.learner.store import LoadedLearner, load, save_weights, sha256
+from analysis.learner.store import LoadedLearner, load, save_weights
 from analysis.learner.weights import statistics
 from analysis.progress import ProgressEvent, Report, Timed, silent, within
-from analysis.runs import MANIFEST, PROBES, WEIGHTS, Manifest, Run, RunError, open_run, runs_root
+from analysis.runs import (
+    MANIFEST,
+    PROBES,
+    WEIGHTS,
+    Manifest,
+    Run,
+    RunError,
+    looks_like_a_run,
+    open_run,
+    runs_root,
+    sha256,
+    strangers,
+)
 from analysis.writer import RunWriter, run_writer
 
 _LIBRARIES = ("torch", "torchvision", "fastai", "timm", "pandas", "safetensors")
@@ -47,7 +59,7 @@ def fit(
     ----------
     run_dir : where the run goes; a folder named after the recipe, under `runs_root()`, where none is given
     report : receives the progress of the whole job
-    force : train again, also over a run of another recipe
+    force : train again, also over a run of another recipe or a damaged one
     device : CUDA where there is one, unless named
 
     Raises
@@ -66,6 +78,7 @@ def fit(
         images = load_images(recipe.source, recipe.task, recipe.path, recipe.seed, within(timed, 0.0, _DATA_SHARE))
         run = None if force else _same(target, recipe, images)
         if run is None:
+            _refuse_strangers(target)
             timed.restart(_DATA_SHARE)
             run = _make(recipe, images, writer, within(timed, _DATA_SHARE, 1.0), device)
     timed(ProgressEvent("done", f"The run {run.name} is ready", 1.0))
@@ -84,12 +97,32 @@ def _refuse_other(target: Path, recipe: Recipe, force: bool) -> None:
         raise RunError(f"{target} holds other files and no run; name another folder.")
     try:
         held = open_run(target).manifest.recipe
-    except RunError:
-        return  # damaged: there is nothing to keep
+    except RunError as error:
+        if not looks_like_a_run(target):
+            raise RunError(
+                f"{target} holds a {MANIFEST} that cannot be read as a run's; it may be another program's. "
+                f"Name another folder."
+            ) from error
+        _refuse_strangers(target)
+        if not force:
+            raise RunError(
+                f"{target} holds a damaged run ({error}) Name another folder, or replace it with --force."
+            ) from error
+        return
     if held != recipe and not force:
         raise RunError(
             f"{target} holds a run of another recipe ({held.to_json()}). "
             f"Name another folder, or replace it with --force."
+        )
+
+
+def _refuse_strangers(target: Path) -> None:
+    """Raise RunError where replacing the folder would remove files that are no run's."""
+    found = strangers(target) if target.exists() else []
+    if found:
+        raise RunError(
+            f"{target} also holds {', '.join(found[:3])}, which a new run would remove. "
+            f"Name another folder, or move what is yours away."
         )
 
 
@@ -126,7 +159,7 @@ def _make(
     # what is evaluated is what was saved and will be loaded, not what is still in memory
     loaded = load(Run(folder, manifest), learn.dls.device)
     del learn
-    run = evaluate(loaded.run, loaded, report=within(report, ends["train"], ends["evaluate"]))
+    run = evaluate_held(loaded.run, loaded, report=within(report, ends["train"], ends["evaluate"]))
     _probe(loaded, folder, within(report, ends["evaluate"], 1.0))
     files = {**run.manifest.files, PROBES: sha256(folder / PROBES)}
     write_manifest(_manifest(recipe, images, history, loaded.device, files), folder)

@@ -5,7 +5,9 @@ Reading only, without torch: a gallery of predictions stands before any network 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -108,15 +110,21 @@ class Run:
         """Return the predictions table, one row a validation image.
 
         Columns: path, label, predicted (class names), confidence, probability_of_label, loss, margin,
-        entropy, split, probabilities (float32 array in vocabulary order). Raises RunError.
+        entropy, split, probabilities (float32 array in vocabulary order). Raises RunError where the file
+        is not the one that the manifest names.
         """
+        words = ["python", "-m", "analysis", "evaluate", "--run", str(self.path), "--force"]
+        again = f"Make it again: {shlex.join(words)}"
+        check_digest(self, PREDICTIONS, again)
         try:
             return pd.read_parquet(self.path / PREDICTIONS)
         except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.path / PREDICTIONS} cannot be read ({error}). "
-                f"Make it again: python -m analysis evaluate --run {self.path}"
-            ) from error
+            raise RunError(f"{self.path / PREDICTIONS} cannot be read ({error}). {again}") from error
+
+    def how_to_retrain(self) -> str:
+        """Return the sentence that ends an error message about files only a new training can replace."""
+        words = ["python", "-m", "analysis", "fit", *self.manifest.recipe.options()]
+        return f"Train it again: {shlex.join([*words, '--run', str(self.path), '--force'])}"
 
     def image_path(self, file: str) -> Path:
         """Return where an image of the run lies; raises RunError for a name that leads out of its folder."""
@@ -136,16 +144,57 @@ def runs_root() -> Path:
 def open_run(path: str | Path) -> Run:
     """Open a complete run; raises RunError where something is missing or cannot be read."""
     path = Path(path).expanduser().absolute()
-    try:
-        stamp = (path / MANIFEST).stat()
-        manifest = _read_manifest(path / MANIFEST, stamp.st_mtime_ns, stamp.st_ino)
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} holds no run: {MANIFEST} is missing or cannot be read.") from error
-    run = Run(path, manifest)
+    run = Run(path, read_manifest(path))
     missing = [name for name in REQUIRED if not (path / name).is_file()]
     if missing:
         raise RunError(f"The run {path} lacks {', '.join(missing)}. Fit it again.")
     return run
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest in a run folder, whether or not the run is complete; raises RunError."""
+    try:
+        stamp = (folder / MANIFEST).stat()
+        return _read_manifest(folder / MANIFEST, stamp.st_mtime_ns, stamp.st_ino)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder} holds no run: {MANIFEST} is missing or cannot be read.") from error
+
+
+def looks_like_a_run(folder: Path) -> bool:
+    """Say whether a folder's manifest has the keys of ours, even where it cannot be read as a run."""
+    try:
+        values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and {"schema", "recipe"} <= values.keys()
+
+
+def strangers(folder: Path) -> list[str]:
+    """Return the names in a run folder that are no file of a run, nor what a killed writer left of one."""
+    ours = (MANIFEST, *REQUIRED)
+    left = tuple(f".{name}." for name in ours)
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if not path.is_file() or not (path.name in ours or path.name.startswith(left))
+    )
+
+
+def check_digest(run: Run, name: str, cure: str) -> None:
+    """Raise RunError, ending in `cure`, where a file of a run is not the one its manifest names."""
+    path = run.path / name
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error}. {cure}") from error
+    if found != run.manifest.files.get(name):
+        raise RunError(f"{path} was changed since it was written: its sha256 does not match. {cure}")
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -52,10 +52,12 @@ def run_writer(target: Path, waiting: Callable[[], None]) -> Iterator[RunWriter]
     """Hold the right to write a run folder; `waiting` is called once where another process has it.
 
     The lock is the operating system's and ends with the process that holds it, so whatever lies under
-    the temporary names when it is had was left by a writer that died, and is removed.
+    the temporary names when it is had was left by a writer that died, and is removed. The lock's file
+    stays beside the run; where no run came to stand, neither it nor a half-written folder is left.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.parent / f".{target.name}.lock")
+    path = target.parent / f".{target.name}.lock"
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -66,4 +68,9 @@ def run_writer(target: Path, waiting: Callable[[], None]) -> Iterator[RunWriter]
         writer.clean()
         yield writer
     finally:
+        if not target.exists():
+            # Still held: whoever waits for it sees a file without a name, and filelock opens a new one.
+            with suppress(OSError):
+                writer.clean()
+                path.unlink()
         lock.release()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +16,12 @@ from fastai.interpret import ClassificationInterpretation
 from scipy.stats import entropy
 
 from analysis import evaluation
-from analysis.evaluation import evaluate, predict
-from analysis.learner.store import LoadedLearner, load, sha256
+from analysis.evaluation import evaluate, predict, write_manifest
+from analysis.learner.store import LoadedLearner, load
 from analysis.progress import ProgressEvent
-from analysis.runs import PREDICTIONS, WEIGHTS, Run, RunError, open_run
+from analysis.runs import PREDICTIONS, WEIGHTS, Run, RunError, open_run, sha256
 from analysis.summary import confusion_matrix
+from analysis.writer import run_writer
 from tiny import draw_pictures
 
 
@@ -32,7 +35,10 @@ def copied(tiny_run: Run, tmp_path: Path) -> Run:
     """The tiny run with photos of its own, to be spoilt."""
     path = shutil.copytree(tiny_run.path, tmp_path / "run")
     root = draw_pictures(tmp_path / "pictures")
-    return Run(path, replace(tiny_run.manifest, data_root=str(root)))
+    for file in tiny_run.manifest.labels:
+        shutil.copystat(tiny_run.image_path(file), root / file)
+    write_manifest(replace(tiny_run.manifest, data_root=str(root)), path)
+    return open_run(path)
 
 
 @pytest.fixture
@@ -104,13 +110,15 @@ def test_the_pass_changes_neither_mode_nor_weights(loaded: LoadedLearner, tiny_r
     assert all(torch.equal(before[name], value) for name, value in loaded.model.state_dict().items())
 
 
-def test_nothing_is_computed_while_weights_and_images_are_the_same(copied: Run, computed: list[int]):
+def test_nothing_is_computed_while_weights_and_images_are_the_same(
+    tiny_run: Run, copied: Run, computed: list[int]
+):
     assert evaluate(copied) == copied
     assert computed == []
     again = evaluate(copied, force=True)
     assert computed == [12]
     assert again.manifest.files[PREDICTIONS] == sha256(copied.path / PREDICTIONS)
-    pd.testing.assert_frame_equal(again.predictions(), copied.predictions())
+    pd.testing.assert_frame_equal(again.predictions(), tiny_run.predictions())
 
 
 def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: LoadedLearner, computed: list[int]):
@@ -121,8 +129,52 @@ def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: Loade
     assert evaluate(run) == run
     assert computed == [12]
     other = Run(run.path, replace(run.manifest, files={**run.manifest.files, WEIGHTS: "another"}))
+    write_manifest(other.manifest, other.path)
     evaluate(other, LoadedLearner(other, loaded.learn))
     assert computed == [12, 12]
+
+
+def test_other_pixels_in_as_many_bytes_are_predicted_anew_and_not_trained_anew(copied: Run, computed: list[int]):
+    file = copied.manifest.split["valid"][0]
+    image = copied.image_path(file)
+    data, before = image.read_bytes(), image.stat().st_mtime_ns
+    image.write_bytes(data[:-1] + b"\0")
+    os.utime(image, ns=(before + 1_000_000_000, before + 1_000_000_000))
+    run = evaluate(copied)
+    assert computed == [12]
+    assert run.manifest.fingerprint == copied.manifest.fingerprint
+    training = copied.image_path(copied.manifest.split["train"][0])
+    os.utime(training, ns=(before + 1_000_000_000, before + 1_000_000_000))
+    assert evaluate(run) == run
+    assert computed == [12]
+
+
+def test_a_table_that_was_tampered_with_is_made_again_not_signed(copied: Run, computed: list[int]):
+    path = copied.path / PREDICTIONS
+    data = path.read_bytes()
+    place = data.index(b"sea_")
+    path.write_bytes(data[:place] + b"SEA_" + data[place + 4 :])
+    assert len(evaluate(copied).predictions()) == 12
+    assert computed == [12]
+
+
+def test_an_evaluation_waits_for_the_writer_and_goes_by_the_manifest_it_leaves(copied: Run):
+    said: list[str] = []
+    waits, results = threading.Event(), []
+
+    def report(event: ProgressEvent) -> None:
+        said.append(event.message)
+        waits.set()
+
+    thread = threading.Thread(target=lambda: results.append(evaluate(copied, report=report)))
+    with run_writer(copied.path, lambda: pytest.fail("nobody else writes")):
+        thread.start()
+        assert waits.wait(10)
+        newer = replace(copied.manifest, device="another machine")
+        write_manifest(newer, copied.path)
+    thread.join(60)
+    assert said[0] == "Another process is writing run; waiting for it"
+    assert results[0].manifest.device == open_run(copied.path).manifest.device == "another machine"
 
 
 def test_a_lost_or_broken_table_is_made_again_and_its_digest_kept(copied: Run, computed: list[int]):

@@ -19,9 +19,8 @@ from analysis.data.source import LabelledImages
 from analysis.explain.probe import load_probes
 from analysis.fit import fit
 from analysis.learner.recipe import Recipe
-from analysis.learner.store import check_digest
 from analysis.progress import ProgressEvent
-from analysis.runs import MANIFEST, Run, RunError, list_broken, list_runs, open_run
+from analysis.runs import MANIFEST, Run, RunError, check_digest, list_broken, list_runs, open_run
 from tiny import REPOSITORY, draw_pictures, fit_command, tiny_recipe
 
 
@@ -133,10 +132,48 @@ def test_what_must_not_be_replaced_is_refused(tiny_run: Run, tiny_folder: Path, 
     assert (tmp_path / "mine" / "thesis.tex").exists()
 
 
-def test_a_damaged_run_is_replaced_without_being_told_to(tiny_run: Run, tmp_path: Path):
+def test_a_damaged_run_is_replaced_by_force_only(tiny_run: Run, tmp_path: Path):
     path = shutil.copytree(tiny_run.path, tmp_path / "run")
     (path / "predictions.parquet").unlink()
-    assert fit(tiny_run.manifest.recipe, path).predictions().shape[0] == 12
+    (path / ".predictions.parquet.4711").write_text("of a killed writer")
+    with pytest.raises(RunError, match=r"holds a damaged run .* lacks predictions.parquet.*--force"):
+        fit(tiny_run.manifest.recipe, path)
+    assert fit(tiny_run.manifest.recipe, path, force=True).predictions().shape[0] == 12
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"schema": 1}', '{"name": "extension", "version": "1"}'])
+def test_another_programs_manifest_does_not_make_a_folder_ours(text: str, tiny_folder: Path, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / MANIFEST).write_text(text)
+    for force in (False, True):
+        with pytest.raises(RunError, match="may be another program's. Name another folder"):
+            fit(tiny_recipe(tiny_folder), tmp_path / "other", force=force)
+    assert (tmp_path / "other" / MANIFEST).read_text() == text
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_users_own_file_in_a_run_folder_is_not_removed(damaged: bool, tiny_run: Run, tmp_path: Path):
+    path = shutil.copytree(tiny_run.path, tmp_path / "run")
+    (path / "notes.txt").write_text("years of work")
+    if damaged:
+        (path / "predictions.parquet").unlink()
+    with pytest.raises(RunError, match="also holds notes.txt, which a new run would remove"):
+        fit(tiny_run.manifest.recipe, path, force=True)
+    assert (path / "notes.txt").exists()
+
+
+def test_a_failed_fit_leaves_nothing_beside_the_run(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args: object) -> None:
+        raise RunError("no space")
+
+    monkeypatch.setattr(fit_module, "save_weights", fail)
+    with pytest.raises(RunError, match="no space"):
+        fit(tiny_recipe(tiny_folder), tmp_path / "runs" / "run")
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate", "probes"])

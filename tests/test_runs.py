@@ -111,6 +111,30 @@ def test_predictions_that_cannot_be_read_name_the_command(copied: Path):
         run.predictions()
 
 
+def test_every_damaged_file_is_refused_with_its_cure(copied: Path):
+    from analysis.explain.probe import probes_of
+    from analysis.learner.store import load
+
+    run = open_run(copied)
+    evaluate, fit = f"evaluate --run {copied} --force", f"fit --source folder .* --run {copied} --force"
+    users = {
+        WEIGHTS: (lambda: load(run, "cpu"), fit),
+        PREDICTIONS: (run.predictions, evaluate),
+        PROBES: (lambda: probes_of(run), fit),
+    }
+    for name, (use, cure) in users.items():
+        use()
+        data = (copied / name).read_bytes()
+        # in the middle of the numbers: the file can still be read as what it is
+        place = len(data) - 1 if name != PREDICTIONS else data.index(b"sea_")
+        (copied / name).write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(RunError, match=f"{name} was changed since .* sha256 does not match.*{cure}"):
+            use()
+        (copied / name).unlink()
+        with pytest.raises(RunError, match=f"cannot be read.*{cure}"):
+            use()
+
+
 def test_an_image_name_cannot_lead_out_of_its_folder(tiny_run: Run, tiny_folder: Path):
     assert tiny_run.image_path("sea_1.png") == tiny_folder / "sea_1.png"
     assert tiny_run.image_path("a/b.png") == tiny_folder / "a" / "b.png"

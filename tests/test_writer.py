@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,29 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path):
     with pytest.raises(ZeroDivisionError), run_writer(tmp_path / "run", nobody):
         raise ZeroDivisionError
     write(tmp_path / "run", "fine")
+
+
+def test_a_lock_that_was_removed_still_lets_one_writer_in_at_a_time(tmp_path: Path):
+    """The first fails and removes the lock's file while the others wait for it."""
+    inside: list[int] = []
+    most: list[int] = []
+    waiting = threading.Semaphore(0)
+
+    def other() -> None:
+        with run_writer(tmp_path / "run", waiting.release):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.2)
+            inside.pop()
+
+    threads = [threading.Thread(target=other) for _ in range(3)]
+    with pytest.raises(ZeroDivisionError), run_writer(tmp_path / "run", nobody):
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert waiting.acquire(timeout=10)
+        raise ZeroDivisionError
+    for thread in threads:
+        thread.join(10)
+    assert most == [1, 1, 1]
+    assert list(tmp_path.iterdir()) == []

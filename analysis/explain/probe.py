@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from analysis.explain.capture import capture
 from analysis.explain.errors import ExplainError
+from analysis.runs import Run, check_digest
 
 PROBES_FILE = "probes.safetensors"
 _FORMAT = "camlens-probes-1"
@@ -139,6 +140,12 @@ def save_probes(probes: Mapping[str, Probe], folder: Path) -> Path:
         metadata={"format": _FORMAT, "accuracy": json.dumps(accuracies)},
     )
     return path
+
+
+def probes_of(run: Run) -> dict[str, Probe]:
+    """A run's probes; raises RunError where the file is not the one that the run's manifest names."""
+    check_digest(run, PROBES_FILE, run.how_to_retrain())
+    return load_probes(run.path)
 
 
 def load_probes(folder: Path) -> dict[str, Probe]:

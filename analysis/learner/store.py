@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from torch import nn
 
 from analysis.learner.dataloaders import Item, make_dataloaders
 from analysis.learner.finetune import best_device, build_learner
-from analysis.runs import WEIGHTS, Run, RunError
+from analysis.runs import WEIGHTS, Run, RunError, check_digest, sha256
 
 _VALID = 1  # fastai's split_idx of the validation set: crop in the middle, not at random
 
@@ -111,8 +109,7 @@ def load(run: Run, device: torch.device | str | None = None, verify: bool = True
     the manifest names or do not fit.
     """
     manifest, path = run.manifest, run.path / WEIGHTS
-    words = ["python", "-m", "analysis", "fit", *manifest.recipe.options(), "--run", str(run.path), "--force"]
-    again = f"Train it again: {shlex.join(words)}"
+    again = run.how_to_retrain()
     if verify:
         check_digest(run, WEIGHTS, again)
     device = torch.device(device) if device is not None else best_device()
@@ -126,20 +123,3 @@ def load(run: Run, device: torch.device | str | None = None, verify: bool = True
         raise RunError(f"{path} does not fit the recipe: {error}. {again}") from error
     learn.model.eval()
     return LoadedLearner(run, learn)
-
-
-def check_digest(run: Run, name: str, cure: str) -> None:
-    """Raise RunError, ending in `cure`, where a file of a run is not the one its manifest names."""
-    path = run.path / name
-    try:
-        found = sha256(path)
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error}. {cure}") from error
-    if found != run.manifest.files.get(name):
-        raise RunError(f"{path} was changed since it was written: its sha256 does not match. {cure}")
-
-
-def sha256(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
