@@ -184,7 +184,10 @@ def _runs(options: argparse.Namespace) -> None:
     runs = list_runs()
     print(f"{len(runs)} runs in {runs_root()}")
     for run in runs:
-        print(f"{run.name}  {run.manifest.created}  error rate {error_rate(run.predictions()):.3f}")
+        try:
+            print(f"{run.name}  {run.manifest.created}  error rate {error_rate(run.predictions()):.3f}")
+        except CamLensError as error:
+            print(f"{run.name}  cannot be used: {error}")
     for path, reason in list_broken():
         print(f"{path.name}  cannot be used: {reason}")
 

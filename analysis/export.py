@@ -48,9 +48,14 @@ def write_maps(
 
     Raises
     ------
-    ExportError : no such image, class, layer or method, or none that is wrong
+    ExportError : no such image, class, layer or method, or none that is wrong; `errors` below 1; `out` is
+        a folder
     ImageError : an image cannot be opened
     """
+    if out.is_dir():
+        raise ExportError(f"{out} is a folder; name a file to write, for instance {out / 'maps.npz'}.")
+    if images is None and errors < 1:
+        raise ExportError(f"The number of mistakes to explain is {errors}; give at least 1.")
     names = list(images) if images is not None else _worst(run, errors)
     loaded = load(run)
     labels = [run.manifest.labels.get(name, -1) for name in names]
@@ -68,16 +73,19 @@ def write_maps(
     arrays |= {"images": np.array(names), "class_names": np.array(run.manifest.class_names)}
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-    os.replace(temporary, out)
+    try:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
     return len(names)
 
 
 def _worst(run: Run, count: int) -> list[str]:
     table = run.predictions()
     wrong = table[table["label"] != table["predicted"]].sort_values("loss", ascending=False)
-    if wrong.empty or count < 1:
+    if wrong.empty:
         raise ExportError(f"The run {run.name} has no mistakes to explain; name images with --images.")
     return wrong["path"].head(count).tolist()
 

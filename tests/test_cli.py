@@ -74,6 +74,7 @@ def test_the_options_of_a_recipe_ask_for_it(recipe: Recipe, monkeypatch: pytest.
         (["fit", "--source", "folder", "--path", "/nowhere/at/all"], "does not exist"),
         (["fit", "--source", "pets", "--task", "folder"], "possible here: species, breeds"),
         (["fit", "--size", "5"], "32 to 1024"),
+        (["fit", "--seed", "-1"], "seed is -1"),
         (["evaluate", "--run", "/nowhere/at/all"], "holds no run"),
         (["explain", "--run", "nothing-of-this-name", "--out", "x.npz"], "holds no run"),
     ],
@@ -111,6 +112,46 @@ def test_runs_are_listed_with_their_error_rates(tiny_run: Run, capsys: pytest.Ca
     out = capsys.readouterr().out
     assert f"{tiny_run.name}  {tiny_run.manifest.created}  error rate 0." in out
     assert "wrecked  cannot be used: " in out
+
+
+def test_one_damaged_run_does_not_hide_the_others(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("a", "b", "c"):
+        shutil.copytree(tiny_run.path, tmp_path / "runs" / name)
+    (tmp_path / "runs" / "b" / "predictions.parquet").write_bytes(b"PAR1")
+    monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
+    assert main(["runs"]) == 0
+    first, *said = capsys.readouterr().out.splitlines()
+    assert first.startswith("3 runs in ")
+    a, b, c = sorted(said)
+    assert b.startswith("b  cannot be used: ")
+    assert all("error rate 0." in line for line in (a, c))
+
+
+@pytest.mark.parametrize("number", ["0", "-3"])
+def test_explain_refuses_what_it_cannot_do_before_it_loads_anything(
+    number: str, tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("analysis.export.load", lambda run: pytest.fail("it loaded the learner"))
+    words = ["explain", "--run", str(tiny_run.path), "--out"]
+    assert main([*words, str(tmp_path / "maps.npz"), "--errors", number]) == 2
+    assert f"mistakes to explain is {number}; give at least 1" in capsys.readouterr().err
+    assert main([*words, str(tmp_path)]) == 2
+    assert f"{tmp_path} is a folder; name a file" in capsys.readouterr().err
+
+
+def test_a_failed_export_leaves_no_file(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def full(file: object, **arrays: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("analysis.export.np.savez_compressed", full)
+    words = ["explain", "--run", str(tiny_run.path), "--images", "sea_1.png", "--out", str(tmp_path / "maps.npz")]
+    assert main(words) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_evaluate_works_by_name_and_by_path(tiny_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
