@@ -113,10 +113,10 @@ class Service:
         """
 
         def load() -> Resident:
-            from analysis.explain.probe import load_probes
+            from analysis.explain.probe import probes_of
             from analysis.learner.store import load as load_learner
 
-            resident = Resident(load_learner(run), load_probes(run.path))
+            resident = Resident(load_learner(run), probes_of(run))
             # Streamlit collects garbage after every script run; walking the modules that came with torch
             # and fastai costs 200 ms each time, and none of them will ever be garbage.
             gc.collect()
