@@ -143,7 +143,7 @@ def _described(run: Run, image: str) -> ChosenImage:
     if image.startswith(UPLOAD):
         with st.spinner("Loading the learner and looking at the photo…"):
             probabilities = service().probabilities(run, image)
-        label, name = None, f"Your photo {image.removeprefix(UPLOAD)[:8]}"
+        label, name = None, service().upload_name(image)
     else:
         row = table[table["path"] == image].iloc[0]
         probabilities = np.asarray(row["probabilities"], dtype=np.float32)

@@ -52,18 +52,19 @@ def chosen_run() -> Run:
         st.stop()
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
-    if asked in by_name:
-        st.session_state[state.CHOSEN_RUN] = asked
-    elif st.session_state.get(state.CHOSEN_RUN) not in by_name:
-        st.session_state[state.CHOSEN_RUN] = runs[0].name
+    # The link decides, then this session's last choice (a widget forgets its own from page to page).
+    known = [name for name in (asked, st.session_state.get(state.LAST_RUN), runs[0].name) if name in by_name]
+    st.session_state[state.CHOSEN_RUN] = st.session_state[state.LAST_RUN] = known[0]
     with st.sidebar:
         name = st.selectbox(
             "Learner",
             list(by_name),
+            format_func=lambda name: _short(by_name[name]),
             key=state.CHOSEN_RUN,
             on_change=_another_run,
             help="Every fine-tuned learner in the cache. One made by `python -m analysis fit` appears here too.",
         )
+        st.caption(name)
         if asked and asked not in by_name:
             st.warning(f"The link names the learner “{asked[:80]}”, which is not here. This is another one.")
         job = service().jobs.current
@@ -82,6 +83,15 @@ def heed_link(key: str, known: Collection[str], what: str) -> None:
     for value in st.query_params.get_all(key):
         if value not in known:
             st.warning(f"The link asks for the {what} “{value[:80]}”, which does not exist here; it is left out.")
+
+
+def _short(run: Run) -> str:
+    """A name that fits the sidebar: a run's own where a person gave it one, else what tells it apart."""
+    recipe = run.manifest.recipe
+    if run.name != recipe.run_name():
+        return run.name
+    task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
+    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {run.name[-4:]}"
 
 
 def _another_run() -> None:
@@ -133,11 +143,14 @@ def job_progress(job: FitJob) -> None:
     if job.running:
         _watch(job)
     elif job.error:
-        st.error(job.error, title="The fine-tune did not finish", icon=":material/error:")
+        if job.cancelled:
+            st.info("The fine-tune was stopped.")
+        else:
+            st.error(job.error, title="The fine-tune did not finish", icon=":material/error:")
         st.button("Dismiss", key="dismiss_job", on_click=service().jobs.clear)
     else:
         service().jobs.clear()
-        st.toast("The learner is ready: choose it in the sidebar.", icon=":material/check_circle:")
+        st.toast("The learner is ready.", icon=":material/check_circle:")
 
 
 def _duration(seconds: float) -> str:

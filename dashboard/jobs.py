@@ -31,6 +31,7 @@ class FitJob:
     arguments: tuple[str, ...]
     event: ProgressEvent | None = None
     error: str | None = None
+    cancelled: bool = False
     _process: subprocess.Popen | None = field(default=None, repr=False)
     _said: deque = field(default_factory=lambda: deque(maxlen=30), repr=False)
     _ended: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -70,7 +71,7 @@ class FitJob:
     def cancel(self) -> None:
         """Ask the process to end; what it had written is of no harm to the next start."""
         if self._process is not None and self._process.poll() is None:
-            self.error = "Stopped on request."
+            self.cancelled, self.error = True, "Stopped on request."
             self._process.terminate()
 
     def _listen(self) -> None:

@@ -12,6 +12,7 @@ import gc
 import hashlib
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # Read when torch is loaded: OpenMP's waiting threads would spin and slow down whatever runs beside the model.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# timm uses torch.jit.script, which announces its retirement once in every process.
+warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
 
 UPLOAD = "upload:"  # image ids that start so are photos a user brought, named by their sha256
 Target = int | tuple[int, int]
@@ -128,8 +131,8 @@ class Service:
 
     # --- pictures ---------------------------------------------------------------------------------
 
-    def keep_upload(self, data: bytes) -> str:
-        """Check a user's photo and keep it; returns its image id.
+    def keep_upload(self, data: bytes, name: str = "Your photo") -> str:
+        """Check a user's photo and keep it under its file name; returns its image id.
 
         Raises
         ------
@@ -137,10 +140,14 @@ class Service:
             When the bytes are not a picture that can be shown.
         """
         open_image(data)
-        name = hashlib.sha256(data).hexdigest()
+        digest = hashlib.sha256(data).hexdigest()
         with self._lock:
-            self._uploads.get_or_make(name, lambda: data)
-        return UPLOAD + name
+            self._uploads.get_or_make(digest, lambda: (name, data))
+        return UPLOAD + digest
+
+    def upload_name(self, image: str) -> str:
+        """The file name of an uploaded photo."""
+        return self._uploads.get(image.removeprefix(UPLOAD), ("Your photo", b""))[0]
 
     def picture(self, run: Run, image: str) -> Image:
         """The picture behind an image id, upright and in RGB.
@@ -153,10 +160,10 @@ class Service:
             When it can't be decoded.
         """
         if image.startswith(UPLOAD):
-            data = self._uploads.get(image.removeprefix(UPLOAD))
-            if data is None:
+            kept = self._uploads.get(image.removeprefix(UPLOAD))
+            if kept is None:
                 raise ImageGone("This photo was uploaded earlier and is not kept any more. Upload it again.")
-            return open_image(data)
+            return open_image(kept[1])
         path = run.image_path(image)
         if not path.is_file():
             raise ImageGone(

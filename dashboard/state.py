@@ -32,6 +32,7 @@ BATCH = "batch"
 
 # Session state only
 CHOSEN_RUN = "chosen_run"
+LAST_RUN = "last_run"
 ERRORS_VIEW = "errors_view"
 CURRENT_IMAGE = "current_image"
 MATRIX = "confusion_matrix"

@@ -128,16 +128,17 @@ def certificate(report: LayerReport) -> None:
             st.warning(f"{last.label} has no exact CAM. {last.cam_note}", icon=":material/rule:")
         return
     proof = row.certificate
+    score = "the difference of the logits" if isinstance(report.target, tuple) else "the logit"
     if proof.kind == "exact":
         st.success(
-            f"CAM at {row.label} is exact: its mean plus the bias is {proof.mean_plus_bias:.4f}, the logit is "
+            f"CAM at {row.label} is exact: its mean plus the bias is {proof.mean_plus_bias:.4f}, {score} is "
             f"{proof.logit:.4f} (residual {proof.residual:.1e}).",
             icon=":material/verified:",
         )
     else:
         st.warning(
-            f"CAM at {row.label} is the book's approximation: {row.cam_note} Its mean plus the bias is "
-            f"{proof.mean_plus_bias:.2f}, the logit is {proof.logit:.2f} (residual {proof.residual:.2f}).",
+            f"{row.label}: {row.cam_note} Its mean plus the bias is {proof.mean_plus_bias:.2f}, {score} is "
+            f"{proof.logit:.2f} (residual {proof.residual:.2f}).",
             icon=":material/rule:",
         )
 
@@ -217,7 +218,7 @@ with clear_messages(run):
         st.download_button(
             f"PNG of {report.rows[options.layer].label.split(' · ')[0]}",
             data=lambda: view_png(report, options.layer, options),
-            file_name=f"{stem}-{report.rows[options.layer].layer.name}.png",
+            file_name=f"{stem}-layer-{options.layer + 1}.png",
             mime="image/png",
             icon=":material/image:",
             on_click="ignore",

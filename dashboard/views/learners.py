@@ -114,6 +114,8 @@ with clear_messages():
             if service().jobs.start(recipe.options()).arguments == tuple(recipe.options()):
                 st.rerun()
             st.warning("Another fine-tune has just been started; send this one off again when that is done.")
+    source = st.session_state.get("new_source", "demo")
+    words = f"--source {source}" + (" --path FOLDER" if source == "folder" else "")
     st.caption(
-        "The same from a terminal: `python -m analysis fit --source pets`. It appears here when it is done."
+        f"From a terminal: `python -m analysis fit {words}`. It appears here when it is done, at the next click."
     )

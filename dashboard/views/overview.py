@@ -96,7 +96,8 @@ with clear_messages(run):
     cells[4].metric("Classes", f"{len(names)}")
 
     many = len(names) > MANY_CLASSES
-    left, wide = (st.container(), st.container()) if many else st.columns([1, 1], gap="large")
+    grid = st.grid(1 if many else 2, min_column_width=400, gap="large")
+    left, wide = grid.cell(), grid.cell()
     with left:
         st.subheader("Confusion matrix")
         st.caption("Rows are the true classes, columns the predicted ones. Click a cell to see its pictures.")

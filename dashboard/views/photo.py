@@ -24,7 +24,7 @@ with clear_messages(run):
     if file is None:
         st.stop()
     try:
-        image = service().keep_upload(file.getvalue())
+        image = service().keep_upload(file.getvalue(), file.name)
     except ImageError as problem:
         st.error(
             f"{file.name}: {problem} Try a JPEG or PNG photo instead.",

@@ -132,7 +132,7 @@ class StandInJob:
     """A fine-tune of which the test decides what it says."""
 
     def __init__(self, running: bool, error: str | None = None) -> None:
-        self.running, self.error = running, error
+        self.running, self.error, self.cancelled = running, error, False
         self.event = ProgressEvent("train", "Epoch 1 of 2, batch 3 of 9, loss 0.51", 0.4, seconds_left=200.0)
 
 
