@@ -64,7 +64,8 @@ def chosen_run() -> Run:
             on_change=_another_run,
             help="Every fine-tuned learner in the cache. One made by `python -m analysis fit` appears here too.",
         )
-        st.caption(name)
+        if _short(by_name[name]) != name:
+            st.caption(name)
         if asked and asked not in by_name:
             st.warning(f"The link names the learner “{asked[:80]}”, which is not here. This is another one.")
         job = service().jobs.current

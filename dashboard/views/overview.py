@@ -88,12 +88,12 @@ with clear_messages(run):
     right = accuracy(table)
 
     st.title("Overview")
-    cells = st.columns(5)
-    cells[0].metric("Accuracy", f"{right:.1%}", help="Share of the validation pictures predicted right.")
-    cells[1].metric("Error rate", f"{1 - right:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
-    cells[2].metric("Mistakes", f"{round((1 - right) * len(table)):,} of {len(table):,}")
-    cells[3].metric("Training pictures", f"{len(manifest.split['train']):,}")
-    cells[4].metric("Classes", f"{len(names)}")
+    cells = st.grid(5, min_column_width=140)
+    cells.metric("Accuracy", f"{right:.1%}", help="Share of the validation pictures predicted right.")
+    cells.metric("Error rate", f"{1 - right:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
+    cells.metric("Mistakes", f"{round((1 - right) * len(table)):,} of {len(table):,}")
+    cells.metric("Training pictures", f"{len(manifest.split['train']):,}")
+    cells.metric("Classes", f"{len(names)}")
 
     many = len(names) > MANY_CLASSES
     grid = st.grid(1 if many else 2, min_column_width=400, gap="large")
