@@ -97,7 +97,7 @@ def step_buttons(run: Run, image: ChosenImage) -> None:
         )
 
 
-def explained(run: Run, image: ChosenImage) -> Target | None:
+def explained(run: Run, image: ChosenImage) -> Target:
     """The "Explain" control: which class, or which contrast of two, the maps are about."""
     names = run.manifest.class_names
     choices: dict[str, Target] = {"Predicted class": image.predicted}

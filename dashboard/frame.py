@@ -16,7 +16,6 @@ from dashboard.filters import clear_filters
 from dashboard.jobs import FitJob
 from dashboard.service import ImageGone, service
 
-LEARNERS_PAGE = "dashboard/views/learners.py"
 LAYERS_PAGE = "dashboard/views/layers.py"
 KEEPDIM_PAGE = "dashboard/views/keepdim.py"
 ERRORS_PAGE = "dashboard/views/errors.py"

@@ -193,9 +193,9 @@ class Service:
         """Class probabilities, (C,) float32, in vocabulary order."""
 
         def compute() -> np.ndarray:
-            logits = self._logits(run, [self.picture(run, image)])[0]
-            shifted = np.exp(logits - logits.max())
-            return shifted / shifted.sum()
+            from scipy.special import softmax
+
+            return softmax(self._logits(run, [self.picture(run, image)])[0])
 
         return self._kept(("probabilities", _digest(run), *_stamp(run, image)), compute)
 

@@ -16,8 +16,11 @@ from dashboard.caches import predictions
 from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
+from dashboard.filters import forget_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
 from dashboard.service import service
+
+MANY_CLASSES = 12  # more than this and the matrix needs the whole width
 
 
 def planted_panel(run: Run) -> None:
@@ -78,8 +81,6 @@ def planted_panel(run: Run) -> None:
     )
 
 
-MANY_CLASSES = 12  # more than this and the matrix needs the whole width
-
 run = chosen_run()
 with clear_messages(run):
     manifest, recipe = run.manifest, run.manifest.recipe
@@ -112,14 +113,7 @@ with clear_messages(run):
         )
         cell = (picked.get("selection", {}).get(CELL) or [None])[0] if picked else None
         if cell:
-            for key in (
-                state.TRUE_CLASS,
-                state.PREDICTED_CLASS,
-                state.CONFIDENCE,
-                state.FILE_NAME,
-                state.SHOW_CORRECT,
-            ):
-                st.session_state.pop(key, None)  # the gallery opens with this cell's filter and no other
+            forget_filters()  # the gallery opens with this cell's filter and no other
             query = {state.TRUE_CLASS: cell["true"], state.PREDICTED_CLASS: cell["predicted"]}
             if cell["true"] == cell["predicted"]:
                 query[state.SHOW_CORRECT] = "true"
