@@ -1,11 +1,13 @@
 """The recipe ablation of a whole validation set.
 
-The network runs in private copies, so the pages go on meanwhile; only reading pictures asks the service.
+The network runs in private copies, so the pages go on meanwhile; the service only loads learner and pictures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,6 +16,9 @@ from analysis.progress import Report
 from analysis.runs import Run
 from dashboard.background import BackgroundJob, Board
 from dashboard.service import service
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -32,7 +37,13 @@ class RecipeJob(BackgroundJob):
 
         loaded = service().resident(self.run).loaded
         files = self.run.manifest.split["valid"]
-        rows = ablate_set(loaded, files, self.layer, lambda names: service().batch(self.run, names), report)
+
+        def batch(
+            names: Sequence[str],
+        ) -> Tensor:  # of the learner at hand, though others came to memory meanwhile
+            return loaded.batch([service().picture(self.run, name) for name in names])
+
+        rows = ablate_set(loaded, files, self.layer, batch, report)
         save_table(rows, self.run, self.layer)
 
 

@@ -10,7 +10,8 @@ from analysis.home import home
 from analysis.progress import Report
 from analysis.runs import Run
 from dashboard.background import BackgroundJob, Board
-from dashboard.words.service import Target, digest
+from dashboard.residents import digest
+from dashboard.words.service import Target
 
 
 @dataclass
