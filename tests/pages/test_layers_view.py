@@ -167,10 +167,44 @@ def test_methods_of_the_link_stand_side_by_side_in_its_order(open_view):
     assert "How far they agree with CAM" in words(app)
 
 
-def test_an_unknown_method_in_a_link_is_named(open_view):
-    app = open_view("layers", {"methods": ["CAM", "Kaleidoscope"]})
-    assert "Kaleidoscope" in words(app)
-    assert titles_of(app) == ["<b>CAM (exact)</b>"]
+NO_SUCH = "There is no such method; the rest of the link counts."
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (["LayerCAM", "Kaleidoscope", "CAM"], ["layercam", "cam"]),
+        (["CAM", "Grad-CAM", "Kaleidoscope"], ["cam", "gradcam"]),
+        (["Kaleidoscope"], ["cam", "gradcam"]),
+    ],
+    ids=["two known", "the default and one more", "none known"],
+)
+def test_a_link_with_an_unknown_method_shows_the_others_and_says_so_until_they_are_changed(
+    open_view, asked, shown
+):
+    app = open_view("layers", {"methods": asked})
+    for _ in range(3):
+        assert [element.value for element in app.warning] == [f"The link asks for “Kaleidoscope”. {NO_SUCH}"]
+        assert app.multiselect(key="methods").value == shown
+        app.toggle(key="relu").set_value(not app.toggle(key="relu").value).run()
+    app.multiselect(key="methods").set_value(["hirescam"]).run()
+    assert not app.exception
+    assert not app.warning
+
+
+def test_the_warning_about_a_link_ends_with_the_visit(open_view):
+    app = open_view("layers", {"methods": ["Kaleidoscope"]})
+    assert NO_SUCH in words(app)
+    app.switch_page("dashboard/views/methods.py").run()
+    app.switch_page("dashboard/views/layers.py").run()
+    assert NO_SUCH not in words(app)
+
+
+def test_many_unknown_methods_are_one_short_warning_of_plain_text(open_view):
+    app = open_view("layers", {"methods": ["![](http://x/y.png)", *[f"method {number}" for number in range(40)]]})
+    (warning,) = app.warning
+    assert warning.value.startswith(r"The link asks for “\!\[\]\(http\://x/y\.png\)”, “method 0”")
+    assert "and 36 more. There is no such method" in warning.value
 
 
 def test_no_method_at_all_asks_for_one(open_view):
