@@ -106,17 +106,17 @@ def explained(run: Run, image: ChosenImage) -> Target:
     rival = image.label if image.label not in (None, image.predicted) else image.runner_up
     choices[CONTRAST] = (image.predicted, rival)
     choices |= {f"Class: {name}": index for index, name in enumerate(names)}
-    heed_link(state.EXPLAIN, choices, "class to explain")
-    chosen = st.selectbox(
-        "Explain",
-        list(choices),
-        key=state.EXPLAIN,
-        bind="query-params",
-        width=235,
-        help="The maps show what speaks for this class. The contrast shows what speaks for the predicted "
-        "class more than for the true one (the runner-up, where the prediction is right): the score "
-        "explained is the difference of the two logits.",
-    )
+    with heed_link(state.EXPLAIN, choices, "class to explain"):
+        chosen = st.selectbox(
+            "Explain",
+            list(choices),
+            key=state.EXPLAIN,
+            bind="query-params",
+            width=235,
+            help="The maps show what speaks for this class. The contrast shows what speaks for the predicted "
+            "class more than for the true one (the runner-up, where the prediction is right): the score "
+            "explained is the difference of the two logits.",
+        )
     return choices[chosen]
 
 

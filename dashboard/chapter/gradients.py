@@ -206,15 +206,15 @@ def further(lesson: Lesson) -> None:
 def chosen_layer(names: list[str], show: bool = True) -> str:
     """The layer that questions 11 to 13 are shown at; an inner one unless the reader chose."""
     if show:
-        heed_link(state.CHAPTER_LAYER, names, "layer")
-        return st.selectbox(
-            "Layer to look at (also in questions 12 and 13)",
-            names,
-            index=max(0, len(names) - 2),
-            key=state.CHAPTER_LAYER,
-            bind="query-params",
-            width=320,
-        )
+        with heed_link(state.CHAPTER_LAYER, names, "layer"):
+            return st.selectbox(
+                "Layer to look at (also in questions 12 and 13)",
+                names,
+                index=max(0, len(names) - 2),
+                key=state.CHAPTER_LAYER,
+                bind="query-params",
+                width=320,
+            )
     return st.session_state.get(state.CHAPTER_LAYER) or names[max(0, len(names) - 2)]
 
 

@@ -41,10 +41,13 @@ with clear_messages(run):
     total, wrong = len(table), int((table["label"] != table["predicted"]).sum())
 
     st.title("Errors")
-    for key, what in ((state.TRUE_CLASS, "true class"), (state.PREDICTED_CLASS, "predicted class")):
-        heed_link(key, run.manifest.class_names, what)
-    heed_link(state.SORT, SORTS.values(), "order")
-    view = filters(run.manifest.class_names)
+    names = run.manifest.class_names
+    with (
+        heed_link(state.TRUE_CLASS, names, "true class"),
+        heed_link(state.PREDICTED_CLASS, names, "predicted class"),
+        heed_link(state.SORT, SORTS.values(), "order"),
+    ):
+        view = filters(names)
     st.session_state[state.ERRORS_VIEW] = view
     shown = browse(table, view)
     filtered = bool(view.true or view.predicted or view.name or view.confidence != (0.0, 1.0))

@@ -108,15 +108,15 @@ def both_at_once(run: Run, image: ChosenImage, layer: str, changes, alone) -> No
 
     st.subheader("Together")
     names = [change.name for change in changes]
-    heed_link(state.TOGETHER, names, "change")
-    chosen = st.multiselect(
-        "Change these together",
-        names,
-        default=["ReLU on the map", "softmax probability"],
-        key=state.TOGETHER,
-        bind="query-params",
-        help="Any number of steps, each in one way.",
-    )
+    with heed_link(state.TOGETHER, names, "change"):
+        chosen = st.multiselect(
+            "Change these together",
+            names,
+            default=["ReLU on the map", "softmax probability"],
+            key=state.TOGETHER,
+            bind="query-params",
+            help="Any number of steps, each in one way.",
+        )
     try:
         ways = (together(change for change in changes if change.name in chosen),)
     except ExplainError as problem:
@@ -237,17 +237,17 @@ with clear_messages(run):
     with st.spinner("Loading the learner…", show_time=True):
         stages, rewritten = layers_of(run, image)
     names = stages if rewritten is None else [*stages, rewritten]
-    heed_link(state.RECIPE_LAYER, names, "layer")
-    layer = st.selectbox(
-        "Layer",
-        names,
-        index=len(stages) - 1,
-        key=state.RECIPE_LAYER,
-        bind="query-params",
-        width=360,
-        help="The stages of the network, and last in the list, where there is one, a layer whose output the "
-        "network overwrites: only there is the clone missed.",
-    )
+    with heed_link(state.RECIPE_LAYER, names, "layer"):
+        layer = st.selectbox(
+            "Layer",
+            names,
+            index=len(stages) - 1,
+            key=state.RECIPE_LAYER,
+            bind="query-params",
+            width=360,
+            help="The stages of the network, and last in the list, where there is one, a layer whose output the "
+            "network overwrites: only there is the clone missed.",
+        )
     if layer == rewritten:
         st.caption(f"What `{layer}` puts out is changed in place by the step behind it.")
     from analysis.chapter.running import code_of

@@ -104,10 +104,13 @@ with clear_messages(run):
 
     st.title("Reviews")
     summary_line(run, table)
-    for key, what in ((state.TRUE_CLASS, "true class"), (state.PREDICTED_CLASS, "predicted class")):
-        heed_link(key, run.manifest.class_names, what)
-    heed_link(state.SORT, REVIEW_SORTS.values(), "order")
-    view = review_filters(run.manifest.class_names)
+    names = run.manifest.class_names
+    with (
+        heed_link(state.TRUE_CLASS, names, "true class"),
+        heed_link(state.PREDICTED_CLASS, names, "predicted class"),
+        heed_link(state.SORT, REVIEW_SORTS.values(), "order"),
+    ):
+        view = review_filters(names)
     st.session_state[state.REVIEWS_VIEW] = view
     shown = browse(table, view)
 

@@ -136,10 +136,10 @@ class WordsService:
 
 
 def _load(run: Run) -> ResidentText:
-    from analysis.explain.probe import load_probes
+    from analysis.explain.probe import probes_of
     from analysis.learner.text.store import load_text
 
-    return ResidentText(load_text(run), load_probes(run.path))
+    return ResidentText(load_text(run), probes_of(run))
 
 
 @st.cache_resource(show_spinner=False)
