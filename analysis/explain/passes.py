@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.explain.anatomy import Step
-from analysis.explain.errors import LayerError
+from analysis.explain.errors import LayerError, no_gradient
 from analysis.explain.modes import as_written
 from analysis.explain.outputs import like, logits_of, tensors_in
 from analysis.explain.prepared import Prepared
@@ -133,10 +133,7 @@ class Pass:
         gradients: dict[str, Tensor] = {}
         for name, gradient in zip(layers, found, strict=True):
             if gradient is None:
-                raise LayerError(
-                    f"no gradient reaches layer {name!r}: the logits do not depend on its (last) output, or the "
-                    "model detaches it on the way"
-                )
+                raise no_gradient(name)
             gradients[name] = self._as_map(name, gradient.detach())
             if self.to_map[name] is not None and not bool(gradients[name].any()):
                 raise LayerError(

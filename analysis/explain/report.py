@@ -109,7 +109,7 @@ def method_maps(
     The last layers say most and cost least, so that a method stopped half-way has shown them. `done` is what
     an earlier, stopped call had made; `progress` may raise to stop.
     """
-    names = [layer.name for layer in score.seen.layers]
+    names = [layer.name for layer in score.layers]
     maps = dict(done.maps) if done is not None else {}
     cost = done.cost if done is not None else Cost(method, 0.0, 0.0)
     for name in reversed([name for name in names if name not in maps]):

@@ -14,12 +14,12 @@ from analysis.explain.agreement import MapNumbers
 from analysis.explain.capture import Capture, Progress
 from analysis.explain.costs import Clock, Cost
 from analysis.explain.errors import ExplainError, HeadError, InnerLayerError, LayerError
-from analysis.explain.feature_map import layer_info
+from analysis.explain.feature_map import LayerInfo, layer_info
 from analysis.explain.head import Certificate, LinearHead, book_head, exact_head
 from analysis.explain.layers import explainable_layers, stage_layers
 from analysis.explain.maps import trace
 from analysis.explain.methods import METHODS
-from analysis.explain.prepared import prepare
+from analysis.explain.prepared import Setup, prepare
 from analysis.explain.probe import Probe
 
 Target = int | tuple[int, int]
@@ -99,7 +99,7 @@ class SeenImage:
                 with clock.part("backward"):
                     taken, refusal = self._capture(chosen)
                 self._scores[chosen] = ExplainedScore(
-                    self, chosen, taken, clock.costs()[0], refusal, first=self._first == chosen
+                    chosen, taken, self.layers, self.setup, clock.costs()[0], refusal, first=self._first == chosen
                 )
                 while len(self._scores) > _MOST_SCORES:
                     self._scores.popitem(last=False)
@@ -118,13 +118,15 @@ class SeenImage:
 class ExplainedScore:
     """One score of a seen image, with the gradients of all layers from one backward pass.
 
-    `refusal` says why there are no gradients, where there are none. `first` is the score that the forward pass
-    was run for.
+    `layers` and `setup` are those of the image. `refusal` says why there are no gradients, where there are none.
+    `first` is the score that the forward pass was run for. A score does not refer to its `SeenImage`, which keeps
+    it: of such a circle Python would free the tensors only when its collector runs.
     """
 
-    seen: SeenImage
     target: Target
     taken: Capture
+    layers: tuple[LayerInfo, ...]
+    setup: Setup
     backward: Cost
     refusal: str = ""
     first: bool = True
@@ -135,7 +137,7 @@ class ExplainedScore:
         `progress` is told how many of how many passes are done, and may raise to cancel.
         """
         taken = self.taken if progress is None else replace(self.taken, progress=progress)
-        clock = Clock(taken.logits.device, self.seen.setup.reference_ms)
+        clock = Clock(taken.logits.device, self.setup.reference_ms)
         with clock.part(method):
             try:
                 found = self._cam(taken, layer) if method == "cam" else self._map(taken, layer, method)
@@ -167,7 +169,7 @@ class ExplainedScore:
                     "The book's CAM, an approximation: these weights belong to hidden units, not to the channels."
                 )
                 return _of_head(taken, head, "CAM as in the book (approximation)", note)
-        probe = self.seen.probes.get(layer)
+        probe = taken.probes.get(layer)
         if probe is None:
             return MethodMap("CAM (none here)", None, reason, "none")
         note = f"CAM of a linear probe on this layer, right on {probe.accuracy:.1%} of the validation images."
