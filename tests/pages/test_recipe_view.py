@@ -79,3 +79,18 @@ def test_a_missing_picture_ends_the_job_with_words(tiny_run, tmp_path, home):
     job = RecipeJob(gone, "0.7").start()
     assert job.wait(timeout=60)
     assert "is not there" in job.error
+
+
+def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
+    from dashboard.recipe_jobs import RecipeJob, board
+
+    def broken(job, report):
+        raise KeyError("prob")
+
+    monkeypatch.setattr(RecipeJob, "work", broken)
+    app = open_view("recipe", state={"rlayer": "0.5"})
+    app.button(key="run_recipe").click().run()
+    assert board().current.wait(timeout=60)
+    app = open_view("recipe", state={"rlayer": "0.5"})
+    assert "KeyError: 'prob'" in words(app)
+    assert app.button(key="run_recipe")
