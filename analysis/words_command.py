@@ -63,14 +63,14 @@ def print_words(run: Run, options: argparse.Namespace) -> None:
 
 
 def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
-    from analysis.explain.probe import load_probes
+    from analysis.explain.probe import probes_of
     from analysis.words.report import words_report
     from analysis.words.tables import chosen_target, review_summary, review_table
 
     text = sys.stdin.read() if options.text == "-" else options.text
     names = loaded.run.manifest.class_names
     target = chosen_target(options.target, options.against, names)
-    report = words_report(loaded, text, names, target, load_probes(loaded.run.path))
+    report = words_report(loaded, text, names, target, probes_of(loaded.run))
     row = next((row for row in report.rows if row.layer == options.layer), report.rows[-1])
     if options.layer not in (None, row.layer):
         known = ", ".join(row.layer for row in report.rows)

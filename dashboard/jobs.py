@@ -25,9 +25,7 @@ _log = logging.getLogger(__name__)
 
 def unexpected(problem: str) -> str:
     """Return what a page says of an error that no message was written for; the log has its traceback."""
-    return (
-        f"An unexpected error ended it: {problem.strip(' .')}. The terminal in which the server runs shows more."
-    )
+    return f"An unexpected error ended it: {problem.strip(' .')}. See the server's terminal."
 
 
 @dataclass

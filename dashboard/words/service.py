@@ -77,10 +77,10 @@ class WordsService:
         """The run's learner in memory, loaded at the first call; raises RunError where its files don't fit."""
 
         def load() -> ResidentText:
-            from analysis.explain.probe import load_probes
+            from analysis.explain.probe import probes_of
             from analysis.learner.text.store import load_text
 
-            return ResidentText(load_text(run), load_probes(run.path))
+            return ResidentText(load_text(run), probes_of(run))
 
         with self._lock:
             return self._residents.get_or_make(digest(run), load)
