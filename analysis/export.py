@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +12,10 @@ import torch
 from analysis.data.images import open_image
 from analysis.errors import CamLensError
 from analysis.explain import ExplainError, explainable_layers, stage_layers, trace
+from analysis.explain.maps import Explanation
 from analysis.explain.probe import Probe, probes_of
 from analysis.learner.store import LoadedLearner, load
+from analysis.maps_file import save_maps
 from analysis.runs import Run
 
 _BATCH = 16
@@ -36,9 +37,7 @@ def write_maps(
 ) -> int:
     """Explain images of a run and write their maps to an NPZ file; return how many images.
 
-    The file holds `images` (N,) names, `class_names` (C,), `logits` (N, C) float32, `targets` (N,), for
-    contrasts also `against` (N,), and for each layer and method an array "<layer>/<method>" (N, h, w)
-    float32: signed, not normalised, at the layer's own resolution.
+    `analysis.maps_file.save_maps` says what the file holds.
 
     Parameters
     ----------
@@ -71,13 +70,23 @@ def write_maps(
         ]
     except ExplainError as error:
         raise ExportError(str(error)) from error
-    arrays: dict[str, Any] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    arrays |= {"images": np.array(names), "class_names": np.array(run.manifest.class_names)}
+    maps = {key: np.concatenate([_array(part.maps[key]) for part in parts]) for key in parts[0].maps}
+    logits = np.concatenate([_array(part.logits) for part in parts])
+    targets = np.concatenate([_array(part.targets) for part in parts])
+    against = [_array(part.against) for part in parts if part.against is not None]
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            save_maps(
+                file,
+                names,
+                run.manifest.class_names,
+                logits,
+                targets,
+                maps,
+                np.concatenate(against) if against else None,
+            )
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
@@ -106,15 +115,15 @@ def _explain(
     methods: Sequence[str],
     target: str,
     precision: str,
-) -> dict[str, np.ndarray]:
+) -> Explanation:
     known = loaded.run.manifest.labels
     x = loaded.batch([open_image(loaded.run.image_path(n) if n in known else n) for n in names])
     taken = trace(loaded.model, x, layers, precision, probes)
-    result = taken.explain(methods, _targets(loaded.run, taken.logits, names, labels, target))
-    arrays = {"logits": result.logits.cpu().numpy(), "targets": result.targets.cpu().numpy()}
-    if result.against is not None:
-        arrays["against"] = result.against.cpu().numpy()
-    return arrays | {f"{layer}/{method}": maps.cpu().numpy() for (layer, method), maps in result.maps.items()}
+    return taken.explain(methods, _targets(loaded.run, taken.logits, names, labels, target))
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()
 
 
 def _targets(

@@ -207,8 +207,7 @@ with clear_messages(run):
     agreement_section(report, width)
     costs(report, service().precision(run, image.id))
     with st.container(horizontal=True):
-        stem = image.name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")
-        download_buttons(report, stem, options, choice.method, fused)
+        download_buttons(report, image.name, options, choice.method, fused)
         st.page_link(
             METHODS_PAGE,
             label="What the methods do",

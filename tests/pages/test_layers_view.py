@@ -127,9 +127,12 @@ def test_the_npz_holds_what_its_names_say(open_view, tiny_run, downloads, choice
     explain = choice if choice == CONTRAST else f"Class: {names[targets[choice]]}"
     open_view("layers", {"image": image}, {"explain": explain})
     maps = np.load(io.BytesIO(downloads["Raw maps as NPZ"]()))
-    assert maps["target"].tolist() == np.array(targets[choice]).tolist()
+    target, against = targets[choice] if choice == CONTRAST else (targets[choice], None)
+    assert maps["targets"].tolist() == [target]
+    assert (maps["against"].tolist() if "against" in maps else [None]) == [against]
+    assert maps["images"].tolist() == [image]
     assert maps["class_names"].tolist() == list(names)
-    odds = np.exp(maps["logits"] - maps["logits"].max())
+    odds = np.exp(maps["logits"][0] - maps["logits"].max())
     row = tiny_run.predictions().set_index("path").loc[image]
     np.testing.assert_allclose(odds / odds.sum(), row.probabilities, atol=1e-4)
     report = service().report(tiny_run, image, targets[choice])
@@ -143,7 +146,7 @@ def test_the_npz_holds_what_its_names_say(open_view, tiny_run, downloads, choice
     )
     for row in report.rows:
         name = row.layer.name
-        gradcam, cam = maps[f"gradcam/{name}"], maps[f"cam/{name}"]
+        gradcam, cam = maps[f"{name}/gradcam"][0], maps[f"{name}/cam"][0]
         np.testing.assert_allclose(gradcam, wanted[name], atol=1e-3 * np.abs(wanted[name]).max())
         np.testing.assert_array_equal(cam, row.maps["cam"].values)
     # Behind a linear head, CAM is Grad-CAM times the number of cells: the two can't be mistaken for each other.
@@ -215,9 +218,34 @@ def test_slow_methods_come_beside_the_page_and_are_there_in_the_end(open_view, t
     assert len(heat_maps(app)) == 2 * len(heat_maps(open_view("layers", {"methods": ["CAM"]})))
 
 
-def test_the_npz_holds_every_chosen_method(open_view, tiny_run, downloads):
-    open_view("layers", {"methods": ["LayerCAM", "Eigen-CAM"]})
-    names = np.load(io.BytesIO(downloads["Raw maps as NPZ"]())).files
-    assert {name.split("/")[0] for name in names} == {
-        "logits", "class_names", "target", "layercam", "eigencam"
-    }  # fmt: skip
+@pytest.mark.parametrize("target", ["predicted", "contrast"])
+def test_the_page_and_the_command_line_write_the_same_file(open_view, tiny_run, downloads, tmp_path, target):
+    from analysis.export import write_maps
+
+    image, _, _ = of_table(tiny_run, wrong=True)
+    query = {"image": image, "methods": ["LayerCAM", "Grad-CAM"], "precision": "float32"}
+    open_view("layers", query, {"explain": CONTRAST} if target == "contrast" else None)
+    page = dict(np.load(io.BytesIO(downloads["Raw maps as NPZ"]())))
+    layers = list(dict.fromkeys(name.split("/")[0] for name in page if "/" in name))
+    write_maps(tiny_run, tmp_path / "maps.npz", ["layercam", "gradcam"], layers, [image], target=target)
+    command = dict(np.load(tmp_path / "maps.npz"))
+    assert set(page) == set(command)
+    assert "0.7/layercam" in page
+    for name, values in command.items():
+        assert page[name].shape == values.shape, name
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(page[name], values, rtol=1e-3, atol=1e-3 * np.abs(values).max())
+        else:
+            assert page[name].tolist() == values.tolist()
+
+
+def test_the_view_of_one_method_writes_its_fused_maps_too(open_view, downloads):
+    from analysis.explain.fusion import fuse
+
+    open_view("layers", {"view": "One method over all layers", "method": "Grad-CAM"})
+    maps = dict(np.load(io.BytesIO(downloads["Raw maps as NPZ"]())))
+    layers = [values for name, values in maps.items() if name.endswith("/gradcam") and "fused" not in name]
+    scaled = [torch.from_numpy(values / np.abs(values).max()) for values in layers]
+    for how in ("mean", "max", "tanh"):
+        np.testing.assert_allclose(maps[f"fused-{how}/gradcam"], fuse(scaled, how), rtol=1e-5, atol=1e-6)
+    assert not [name for name in maps if name.startswith("fused") and not name.endswith("/gradcam")]
