@@ -125,7 +125,7 @@ class Service:
         """
 
         def load() -> Resident:
-            from analysis.explain.probe import probes_of
+            from analysis.learner.probes.files import probes_of
             from analysis.learner.store import load as load_learner
 
             resident = Resident(load_learner(run), probes_of(run))

@@ -34,8 +34,8 @@ class InnerLayerError(HeadError):
 def no_gradient(layer: str) -> LayerError:
     """Return the error for a layer that the score cannot be differentiated in."""
     return LayerError(
-        f"no gradient reaches layer {layer!r}: the logits do not depend on its (last) output, or the model detaches "
-        "it on the way"
+        f"no gradient reaches layer {layer!r}: the logits do not depend on its (last) output, or the model "
+        "detaches it on the way"
     )
 
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from analysis.explain.agreement import correlation
-from analysis.explain.capture import Targets
 from analysis.explain.copies import private_copy
 from analysis.explain.errors import ExplainError
 from analysis.explain.layers import explainable_layers, stage_layers
+from analysis.explain.targets import Targets
 from analysis.explain.trace import capture, known_layers
 from analysis.hooks import ForwardHook
 

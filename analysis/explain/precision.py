@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from analysis.explain.errors import ExplainError, LayerError
 from analysis.explain.layers import explainable_layers, stage_layers
-from analysis.explain.maps import Explanation, explain
+from analysis.explain.maps import Explanation
+from analysis.explain.trace import explain
 
 # What bfloat16 has to bring before it is chosen, and how near its maps have to stay.
 WORTH = 1.2
@@ -50,7 +51,10 @@ def measure_precision(model: nn.Module, x: Tensor) -> PrecisionChoice:
     try:
         for round_number in range(_ROUNDS + 1):
             for precision, spent in seconds.items():
-                results[precision] = explain(model, x, names, _METHODS, precision=precision)
+                result = explain(model, x, names, _METHODS, precision=precision)
+                for reason in result.refused.values():
+                    raise ExplainError(reason)
+                results[precision] = result
                 if round_number > 0:  # the first one prepares
                     spent.append(sum(cost.ms for cost in results[precision].costs))
     except ExplainError as error:

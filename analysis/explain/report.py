@@ -14,8 +14,7 @@ from analysis.explain.errors import ExplainError
 from analysis.explain.feature_map import LayerInfo
 from analysis.explain.fusion import fuse
 from analysis.explain.head import Certificate
-from analysis.explain.maps import known_methods
-from analysis.explain.methods import METHODS
+from analysis.explain.methods import METHODS, known_methods
 from analysis.explain.prepared import Setup
 from analysis.explain.seen import ExplainedScore, MethodMap, SeenImage, Target
 

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from analysis.explain.agreement import MapNumbers
 from analysis.explain.capture import Capture, Progress
 from analysis.explain.costs import Clock, Cost
-from analysis.explain.errors import ExplainError, HeadError, InnerLayerError, LayerError
+from analysis.explain.errors import ExplainError, HeadError, InnerLayerError
 from analysis.explain.feature_map import LayerInfo, layer_info
 from analysis.explain.head import Certificate, LinearHead, book_head, exact_head
 from analysis.explain.layers import explainable_layers, stage_layers
-from analysis.explain.maps import trace
 from analysis.explain.methods import METHODS
 from analysis.explain.prepared import Setup, prepare
 from analysis.explain.probe import Probe
+from analysis.explain.trace import trace
 
 Target = int | tuple[int, int]
 _MOST_SCORES = 4  # each keeps the gradients of every layer
@@ -74,7 +74,7 @@ class SeenImage:
         self.probes, self.setup = probes or {}, self._trace.setup
         self._logits = self._trace.logits[0]
         self.logits: np.ndarray = self._logits.cpu().numpy()
-        plain = self._trace.capture(0, gradients=False)
+        plain = self._trace.capture(gradients=False)
         self.layers = tuple(layer_info(name, plain.activations[name], x) for name in plain.activations)
         self.notes = plain.notes
         self._first: Target | None = None
@@ -97,30 +97,23 @@ class SeenImage:
             if chosen not in self._scores:
                 clock = Clock(self._logits.device, self.setup.reference_ms)
                 with clock.part("backward"):
-                    taken, refusal = self._capture(chosen)
+                    taken = self._trace.capture(chosen)
                 self._scores[chosen] = ExplainedScore(
-                    chosen, taken, self.layers, self.setup, clock.costs()[0], refusal, first=self._first == chosen
+                    chosen, taken, self.layers, self.setup, clock.costs()[0], first=self._first == chosen
                 )
                 while len(self._scores) > _MOST_SCORES:
                     self._scores.popitem(last=False)
             self._scores.move_to_end(chosen)
             return self._scores[chosen]
 
-    def _capture(self, target: Target) -> tuple[Capture, str]:
-        """With gradients where they reach every layer, else without and with the reason."""
-        try:
-            return self._trace.capture(target), ""
-        except LayerError as error:
-            return self._trace.capture(target, gradients=False), str(error)
-
 
 @dataclass(frozen=True, eq=False)
 class ExplainedScore:
     """One score of a seen image, with the gradients of all layers from one backward pass.
 
-    `layers` and `setup` are those of the image. `refusal` says why there are no gradients, where there are none.
-    `first` is the score that the forward pass was run for. A score does not refer to its `SeenImage`, which keeps
-    it: of such a circle Python would free the tensors only when its collector runs.
+    `layers` and `setup` are those of the image. `first` is the score that the forward pass was run for. A score
+    does not refer to its `SeenImage`, which keeps it: of such a circle Python would free the tensors only when
+    its collector runs.
     """
 
     target: Target
@@ -128,7 +121,6 @@ class ExplainedScore:
     layers: tuple[LayerInfo, ...]
     setup: Setup
     backward: Cost
-    refusal: str = ""
     first: bool = True
 
     def method_map(self, method: str, layer: str, progress: Progress | None = None) -> tuple[MethodMap, Cost]:
@@ -147,8 +139,6 @@ class ExplainedScore:
 
     def _map(self, taken: Capture, layer: str, method: str) -> MethodMap:
         known = METHODS[method]
-        if known.needs_gradient and self.refusal:
-            raise LayerError(self.refusal)
         return MethodMap(known.title, known.maps(taken, layer)[0].float().cpu().numpy())
 
     def _cam(self, taken: Capture, layer: str) -> MethodMap:

@@ -173,7 +173,7 @@ def set_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def whole_set(run: Run, layer: str, changes) -> None:
     """The distribution over the validation set, computed in the background once and kept."""
-    from analysis.explain.ablation_recipe.whole_set import load_table, summary
+    from analysis.sweeps.ablation import load_table, summary
 
     st.subheader("The whole validation set")
     rows = load_table(run, layer)

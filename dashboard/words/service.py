@@ -77,7 +77,7 @@ class WordsService:
         """The run's learner in memory, loaded at the first call; raises RunError where its files don't fit."""
 
         def load() -> ResidentText:
-            from analysis.explain.probe import probes_of
+            from analysis.learner.probes.files import probes_of
             from analysis.learner.text.store import load_text
 
             return ResidentText(load_text(run), probes_of(run))
