@@ -12,7 +12,7 @@ import torch
 
 from analysis.data.images import open_image
 from analysis.errors import CamLensError
-from analysis.explain import ExplainError, explainable_layers, stage_layers, trace
+from analysis.explain import ExplainError, stage_layers, trace
 from analysis.explain.maps import Explanation
 from analysis.explain.probe import Probe
 from analysis.learner.probes.files import probes_of
@@ -121,7 +121,7 @@ def _worst(run: Run, count: int) -> list[str]:
 
 def _last_stage(loaded: LoadedLearner) -> str:
     blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
-    return stage_layers(explainable_layers(loaded.model, blank))[-1].name
+    return stage_layers(loaded.model, blank)[-1].name
 
 
 def _explain(

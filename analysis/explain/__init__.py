@@ -1,7 +1,8 @@
 """From (model, image, layers, methods) to maps."""
 
 from analysis.explain.errors import ExplainError, HeadError, InnerLayerError, LayerError, UnknownNameError
-from analysis.explain.layers import LayerInfo, explainable_layers, stage_layers
+from analysis.explain.feature_map import LayerInfo
+from analysis.explain.layers import explainable_layers, stage_layers
 from analysis.explain.maps import Explanation
 from analysis.explain.methods import METHODS
 from analysis.explain.precision import PrecisionChoice, measure_precision

@@ -42,7 +42,7 @@ def measure_precision(model: nn.Module, x: Tensor) -> PrecisionChoice:
     ExplainError where the model can't be explained in float32 either.
     """
     layers = explainable_layers(model, x)
-    stages = [layer.name for layer in stage_layers(layers)]
+    stages = [layer.name for layer in stage_layers(model, x)]
     names = [name for name in stages if _has_gradient(model, x, name)]
     if not names:  # a transformer, whose stages may end with the class token
         names = [next((info.name for info in reversed(layers) if _has_gradient(model, x, info.name)), stages[-1])]

@@ -16,7 +16,7 @@ from analysis.explain.costs import Clock, Cost
 from analysis.explain.errors import ExplainError, HeadError, InnerLayerError
 from analysis.explain.feature_map import LayerInfo, layer_info
 from analysis.explain.head import Certificate, LinearHead, book_head, exact_head
-from analysis.explain.layers import explainable_layers, stage_layers
+from analysis.explain.layers import stage_layers
 from analysis.explain.methods import METHODS
 from analysis.explain.prepared import Setup, prepare
 from analysis.explain.probe import Probe
@@ -65,7 +65,7 @@ class SeenImage:
         if x.shape[0] != 1:
             raise ExplainError(f"a layer report is on one image, got a batch of {x.shape[0]}")
         if layers is None:
-            layers = [info.name for info in stage_layers(explainable_layers(model, x))]
+            layers = [info.name for info in stage_layers(model, x)]
         setup = prepare(model, x, precision, layers).setup  # once a network, so not part of the image's cost
         clock = Clock(x.device, setup.reference_ms)
         with clock.part("forward"):
