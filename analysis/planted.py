@@ -18,7 +18,7 @@ from analysis.data.images import open_image
 from analysis.data.labelled import DataError
 from analysis.data.source import annotation
 from analysis.explain import explain, stage_layers
-from analysis.explain.agreement import area_average, energy_inside
+from analysis.explain.measures.localisation import area_average, energy_inside
 from analysis.learner.store import LoadedLearner
 from analysis.progress import ProgressEvent, Report, silent
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.agreement import correlation
 from analysis.explain.copies import private_copy
 from analysis.explain.errors import ExplainError
 from analysis.explain.layers import stage_layers
+from analysis.explain.measures.agreement import correlation
 from analysis.explain.targets import Targets
 from analysis.explain.trace import capture, known_layers
 from analysis.hooks import ForwardHook

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor, nn
 
-from analysis.explain.agreement import MapNumbers
 from analysis.explain.capture import Capture, Progress
 from analysis.explain.costs import Clock, Cost
 from analysis.explain.errors import ExplainError, HeadError, InnerLayerError
@@ -24,6 +23,22 @@ from analysis.explain.trace import trace
 
 Target = int | tuple[int, int]
 _MOST_SCORES = 4  # each keeps the gradients of every layer
+
+
+@dataclass(frozen=True)
+class MapNumbers:
+    """What the metrics say of one signed map.
+
+    Attributes
+    ----------
+    peak : (row, column) of the largest value; the first in reading order where several tie.
+    alone : {metric: number}, of the map by itself.
+    inside : {place: {metric: number}}, of the map and the mask of each place that there is in the picture.
+    """
+
+    peak: tuple[int, int]
+    alone: dict[str, float]
+    inside: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
