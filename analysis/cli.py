@@ -190,7 +190,7 @@ def _explain(options: argparse.Namespace) -> None:
     run = open_run(run_path(options.run))
     from analysis.export import write_maps
 
-    count = write_maps(
+    written = write_maps(
         run,
         Path(options.out),
         methods=options.methods,
@@ -200,7 +200,9 @@ def _explain(options: argparse.Namespace) -> None:
         target=options.target,
         precision=options.precision,
     )
-    print(f"Maps of {count} images: {options.out}")
+    for (layer, method), reason in written.refused.items():
+        print(f"note: no map by {method} at layer {layer}: {reason}")
+    print(f"Maps of {written.images} images: {options.out}")
 
 
 def _planted(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 
 from analysis.data.images import open_image
 from analysis.errors import CamLensError
-from analysis.explain import ExplainError, explainable_layers, stage_layers, trace
+from analysis.explain import ExplainError, stage_layers, trace
 from analysis.explain.maps import Explanation
-from analysis.explain.probe import Probe, probes_of
+from analysis.explain.probe import Probe
+from analysis.learner.probes.files import probes_of
 from analysis.learner.store import LoadedLearner, load
 from analysis.maps_file import save_maps
 from analysis.runs import Run
@@ -25,6 +27,14 @@ class ExportError(CamLensError, ValueError):
     """The maps that were asked for cannot be made; the message says why."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """What `write_maps` did: the number of images, and {(layer, method): why there is no map of it}."""
+
+    images: int
+    refused: dict[tuple[str, str], str]
+
+
 def write_maps(
     run: Run,
     out: Path,
@@ -34,8 +44,8 @@ def write_maps(
     errors: int = 16,
     target: str = "predicted",
     precision: str = "fp32",
-) -> int:
-    """Explain images of a run and write their maps to an NPZ file; return how many images.
+) -> Written:
+    """Explain images of a run and write their maps to an NPZ file.
 
     `analysis.maps_file.save_maps` says what the file holds.
 
@@ -48,10 +58,14 @@ def write_maps(
         the true class is not known, rather than the second most probable) or a class name
     precision : "fp32", or "bf16" where the processor is faster in it
 
+    Returns
+    -------
+    How many images there are, and the pairs of layer and method that could not be written.
+
     Raises
     ------
-    ExportError : no such image, class, layer or method, or none that is wrong; `errors` below 1; `out` is
-        a folder
+    ExportError : no such image, class, layer or method, or none that is wrong; no map can be made at all;
+        `errors` below 1; `out` is a folder
     ImageError : an image cannot be opened
     """
     if out.is_dir():
@@ -70,9 +84,13 @@ def write_maps(
         ]
     except ExplainError as error:
         raise ExportError(str(error)) from error
-    maps = {key: np.concatenate([_array(part.maps[key]) for part in parts]) for key in parts[0].maps}
+    refused = {pair: reason for part in parts for pair, reason in part.refused.items()}
+    kept = [pair for pair in parts[0].maps if pair not in refused]  # those that every batch has
+    if not kept:
+        raise ExportError(" ".join(dict.fromkeys(refused.values())))
+    maps = {pair: np.concatenate([_array(part.maps[pair]) for part in parts]) for pair in kept}
     logits = np.concatenate([_array(part.logits) for part in parts])
-    targets = np.concatenate([_array(part.targets) for part in parts])
+    targets = np.concatenate([_array(part.targets) for part in parts if part.targets is not None])
     against = [_array(part.against) for part in parts if part.against is not None]
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
@@ -90,7 +108,7 @@ def write_maps(
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    return len(names)
+    return Written(len(names), refused)
 
 
 def _worst(run: Run, count: int) -> list[str]:
@@ -103,7 +121,7 @@ def _worst(run: Run, count: int) -> list[str]:
 
 def _last_stage(loaded: LoadedLearner) -> str:
     blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
-    return stage_layers(explainable_layers(loaded.model, blank))[-1].name
+    return stage_layers(loaded.model, blank)[-1].name
 
 
 def _explain(

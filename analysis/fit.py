@@ -15,9 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from analysis.data.labelled import Labelled
 from analysis.evaluation import evaluate_held, write_manifest
-from analysis.explain.probe import Probe, fit_probe, save_probes
+from analysis.explain.probe import Probe
 from analysis.fit_steps import FitSteps, Trained
 from analysis.learner.loaded import Loaded
+from analysis.learner.probes.files import save_probes
+from analysis.learner.probes.fit import fit_probe
 from analysis.learner.recipes import AnyRecipe
 from analysis.learner.text.recipe import TextRecipe
 from analysis.learner.training import TrainingError

@@ -63,7 +63,7 @@ def print_words(run: Run, options: argparse.Namespace) -> None:
 
 
 def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
-    from analysis.explain.probe import probes_of
+    from analysis.learner.probes.files import probes_of
     from analysis.words.report import words_report
     from analysis.words.tables import chosen_target, review_summary, review_table
 

@@ -33,7 +33,7 @@ class RecipeJob(BackgroundJob):
 
     def work(self, report: Report) -> None:
         """Ablate every picture and keep the table."""
-        from analysis.explain.ablation_recipe.whole_set import ablate_set, save_table
+        from analysis.sweeps.ablation import ablate_set, save_table
 
         loaded = service().resident(self.run).loaded
         files = self.run.manifest.split["valid"]

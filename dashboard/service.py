@@ -339,7 +339,7 @@ class Service:
 
 
 def _load(run: Run) -> Resident:
-    from analysis.explain.probe import probes_of
+    from analysis.learner.probes.files import probes_of
     from analysis.learner.store import load
 
     return Resident(load(run), probes_of(run))

@@ -205,6 +205,21 @@ def test_explain_takes_named_layers_and_other_images(
     assert "0.55" in capsys.readouterr().err
 
 
+def test_explain_names_the_maps_it_cannot_make(tiny_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["explain", "--run", str(tiny_run.path), "--images", "sea_1.png", "--methods", "cam", "gradcam"]
+    out = tmp_path / "maps.npz"
+    assert main([*words, "--layers", "0.5", "0.7", "--out", str(out)]) == 0
+    note, last = capsys.readouterr().out.splitlines()
+    assert note.startswith("note: no map by cam at layer 0.5: no CAM at '0.5': the network has class weights only")
+    assert last == f"Maps of 1 images: {out}"
+    with np.load(out) as maps:
+        assert {name for name in maps if "/" in name} == {"0.5/gradcam", "0.7/cam", "0.7/gradcam"}
+    out.unlink()
+    assert main([*words[:-1], "--layers", "0.5", "--out", str(out)]) == 2
+    assert "no CAM at '0.5'" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_child_process_ends_with_its_parent(tiny_folder: Path, tmp_path: Path):
     process = subprocess.Popen(
         [*fit_command(tiny_folder, tmp_path / "run"), "--die-with-parent"], cwd=REPOSITORY, stdin=subprocess.PIPE,

@@ -17,8 +17,8 @@ from analysis import fit as fit_module
 from analysis import fit_images
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
-from analysis.explain.probe import load_probes
 from analysis.fit import fit
+from analysis.learner.probes.files import load_probes
 from analysis.learner.recipe import Recipe
 from analysis.progress import ProgressEvent
 from analysis.runs import MANIFEST, Run, RunError, check_digest, list_broken, list_runs, open_run

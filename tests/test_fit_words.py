@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from analysis import evaluation, fit_words
 from analysis.cli import main
 from analysis.evaluation import evaluate
-from analysis.explain.probe import load_probes
 from analysis.fit import fit
+from analysis.learner.probes.files import load_probes
 from analysis.learner.text.store import load_text, pooled_features
 from analysis.progress import ProgressEvent
 from analysis.runs import MANIFEST, TOKENS, Run, RunError, check_digest, list_runs, open_run

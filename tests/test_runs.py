@@ -113,7 +113,7 @@ def test_predictions_that_cannot_be_read_name_the_command(copied: Path):
 
 
 def test_every_damaged_file_is_refused_with_its_cure(copied: Path):
-    from analysis.explain.probe import probes_of
+    from analysis.learner.probes.files import probes_of
     from analysis.learner.store import load
 
     run = open_run(copied)

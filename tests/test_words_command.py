@@ -111,7 +111,7 @@ def test_an_inner_layers_cam_is_a_probes_or_none(
 ) -> None:
     words = ["--text", "good", "--layer", "embedding", "--method", "cam"]
     assert "By cam at embedding. CAM of a linear probe" in "\n".join(printed(tiny_words_run, capsys, *words))
-    monkeypatch.setattr("analysis.explain.probe.probes_of", lambda run: {})
+    monkeypatch.setattr("analysis.learner.probes.files.probes_of", lambda run: {})
     with pytest.raises(CamLensError, match="No CAM at embedding: The network has no class weights"):
         printed(tiny_words_run, capsys, *words)
 

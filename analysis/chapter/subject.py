@@ -40,7 +40,7 @@ class Subject:
     @cached_property
     def stages(self) -> tuple[LayerInfo, ...]:
         """The layers a person slides through; the last one's output is what the head reads."""
-        return tuple(stage_layers(self.layers))
+        return tuple(stage_layers(self.learned, self.x))
 
     @property
     def body(self) -> str:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from analysis.explain.errors import ExplainError, LayerError
 from analysis.explain.layers import explainable_layers, stage_layers
-from analysis.explain.maps import Explanation, explain
+from analysis.explain.maps import Explanation
+from analysis.explain.trace import explain
 
 # What bfloat16 has to bring before it is chosen, and how near its maps have to stay.
 WORTH = 1.2
@@ -50,7 +51,7 @@ def measure_precision(
         return _has_gradient(model, x, layer)
 
     layers = explainable_layers(model, x)
-    stages = [layer.name for layer in stage_layers(layers)]
+    stages = [layer.name for layer in stage_layers(model, x)]
     names = [name for name in stages if has_gradient(name)]
     if not names:  # a transformer, whose stages may end with the class token
         names = [next((info.name for info in reversed(layers) if has_gradient(info.name)), stages[-1])]
@@ -60,7 +61,10 @@ def measure_precision(
         for round_number in range(_ROUNDS + 1):
             for precision, spent in seconds.items():
                 before_step()
-                results[precision] = explain(model, x, names, _METHODS, precision=precision)
+                result = explain(model, x, names, _METHODS, precision=precision)
+                for reason in result.refused.values():
+                    raise ExplainError(reason)
+                results[precision] = result
                 if round_number > 0:  # the first one prepares
                     spent.append(sum(cost.ms for cost in results[precision].costs))
     except ExplainError as error:

@@ -25,11 +25,11 @@ def layers_of(run: Run, image: ChosenImage) -> tuple[list[str], str | None]:
     """The stages, and the last layer that something changes in place, which is added to them."""
 
     def experiment(resident: Resident, x):
-        from analysis.explain import explainable_layers, stage_layers
+        from analysis.explain import stage_layers
         from analysis.explain.ablation_recipe import rewritten_layer
 
         model = resident.loaded.model
-        stages = [info.name for info in stage_layers(explainable_layers(model, x))]
+        stages = [info.name for info in stage_layers(model, x)]
         return stages, rewritten_layer(model, x)
 
     return service().live(run, image.id, "recipe layers", experiment)
@@ -173,7 +173,7 @@ def set_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def whole_set(run: Run, layer: str, changes) -> None:
     """The distribution over the validation set, computed in the background once and kept."""
-    from analysis.explain.ablation_recipe.whole_set import load_table, summary
+    from analysis.sweeps.ablation import load_table, summary
 
     st.subheader("The whole validation set")
     rows = load_table(run, layer)

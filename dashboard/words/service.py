@@ -136,7 +136,7 @@ class WordsService:
 
 
 def _load(run: Run) -> ResidentText:
-    from analysis.explain.probe import probes_of
+    from analysis.learner.probes.files import probes_of
     from analysis.learner.text.store import load_text
 
     return ResidentText(load_text(run), probes_of(run))

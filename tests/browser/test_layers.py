@@ -15,7 +15,7 @@ from browser.pages import axis_range, figure, heatmaps, opened, settled
 @pytest.fixture(scope="module")
 def loaded(first_start):
     """The learner of the running server, loaded here too: the pages' maps must be the ones it gives."""
-    from analysis.explain.probe import load_probes
+    from analysis.learner.probes.files import load_probes
     from analysis.learner.store import load
     from analysis.runs import open_run
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from analysis.explain.ablation_recipe.kitchen import Dish
 from analysis.explain.ablation_recipe.steps import RIGHT, Choices
-from analysis.explain.agreement import correlation, peak
+from analysis.explain.measures.agreement import correlation
+from analysis.explain.measures.localisation import peak
 
 HARMLESS = 0.999
 """Correlation with the right map from which on a change does no harm, if the hottest point stays too."""
