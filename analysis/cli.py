@@ -17,7 +17,7 @@ from analysis.learner.recipe import ARCHITECTURES, HEADS
 from analysis.learner.recipes import ALL_SOURCES, AnyRecipe, recipe_for
 from analysis.learner.text.recipe import TEXT_ARCHITECTURES
 from analysis.progress import ProgressEvent, Report
-from analysis.runs import Run, list_broken, list_runs, open_run, runs_root
+from analysis.runs import Run, list_broken, list_runs, open_run, restore_runs, runs_root
 from analysis.summary import error_rate
 from analysis.words_command import add_arguments as add_words_arguments
 from analysis.words_command import print_words
@@ -215,6 +215,8 @@ def _planted(options: argparse.Namespace) -> None:
 
 
 def _runs(options: argparse.Namespace) -> None:
+    for sentence in restore_runs():
+        print(sentence)
     runs = list_runs()
     print(f"{len(runs)} runs in {runs_root()}")
     for run in runs:

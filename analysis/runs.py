@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,9 @@ import pandas as pd
 from analysis.errors import CamLensError
 from analysis.home import home
 from analysis.learner.recipes import AnyRecipe, RecipeError, recipe_from
+from analysis.writer import put_back
+
+log = logging.getLogger(__name__)
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -158,6 +162,8 @@ def runs_root() -> Path:
 def open_run(path: str | Path) -> Run:
     """Open a complete run; raises RunError where something is missing or cannot be read."""
     path = Path(path).expanduser().absolute()
+    if not path.exists() and path.parent.is_dir():
+        restore_runs(path.parent)
     run = Run(path, read_manifest(path))
     missing = [name for name in REQUIRED[run.manifest.kind] if not (path / name).is_file()]
     if missing:
@@ -226,8 +232,21 @@ def list_broken(root: str | Path | None = None) -> list[tuple[Path, str]]:
     return _scan(root)[1]
 
 
+def restore_runs(root: str | Path | None = None) -> list[str]:
+    """Bring back the runs that a killed fit had moved aside, and return one sentence for each of them."""
+    folder = runs_root() if root is None else Path(root)
+    sentences = [
+        f"The run {path.name} is back: the fit that was about to replace it was killed halfway."
+        for path in put_back(folder)
+    ]
+    for sentence in sentences:
+        log.warning(sentence)
+    return sentences
+
+
 def _scan(root: str | Path | None) -> tuple[list[Run], list[tuple[Path, str]]]:
     folder = runs_root() if root is None else Path(root)
+    restore_runs(folder)
     runs: list[Run] = []
     broken: list[tuple[Path, str]] = []
     # a name that begins with a dot is a fit under way, or what a killed one left

@@ -10,7 +10,7 @@ import streamlit as st
 from analysis.data.images import ImageError
 from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent
-from analysis.runs import Run, list_broken
+from analysis.runs import Run, list_broken, restore_runs
 from dashboard import state
 from dashboard.filters import clear_filters
 from dashboard.jobs import FitJob
@@ -61,6 +61,8 @@ def chosen_run(kind: str | None = "images") -> Run:
     A link or a choice that names a run of the other kind leads to that kind's first page. Without any run of
     images it starts the demo's, without one of words it offers to train one; it shows the progress and stops.
     """
+    for sentence in restore_runs():
+        st.toast(sentence, icon=":material/restore:")
     runs = service().runs()
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)

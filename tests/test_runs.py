@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,15 @@ def test_runs_are_listed_newest_first_and_the_others_apart(copied: Path):
     assert [run.name for run in list_runs(root)][-2:] == ["b", "a"]
     assert {run.name for run in list_runs(root)} == {"a", "b", "copied"}
     assert [path.name for path, _ in list_broken(root)] == ["broken"]
+
+
+@pytest.mark.parametrize("look", [list_runs, lambda root: [open_run(root / "copied")]])
+def test_a_run_that_a_killed_fit_moved_aside_is_restored_and_said_so(
+    copied: Path, look: Callable[[Path], list[Run]], caplog: pytest.LogCaptureFixture
+):
+    copied.rename(copied.parent / ".old-copied")
+    assert [run.path for run in look(copied.parent)] == [copied]
+    assert "The run copied is back" in caplog.text
 
 
 def test_the_default_root_lies_in_the_home_folder(own_home: Path, tiny_run: Run):
