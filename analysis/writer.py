@@ -10,7 +10,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-
 _REPLACED = ".old-"  # begins the name of a run that a new one is about to replace
 
 

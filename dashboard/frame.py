@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
@@ -113,12 +114,15 @@ def heed_link(key: str, known: Collection[str], what: str) -> None:
 def _short(run: Run) -> str:
     """A name that fits the sidebar: a run's own where a person gave it one, else what tells it apart."""
     recipe = run.manifest.recipe
-    if run.name != recipe.run_name():
+    name = recipe.run_name()
+    number = run.name.removeprefix(name)  # of a later run of the recipe, on changed data
+    if not run.name.startswith(name) or not re.fullmatch(r"(-\d+)?", number):
         return run.name
+    which = name[-4:] + number
     if recipe.kind == "words":
-        return f"Words: {recipe.source} · {recipe.arch} · {run.name[-4:]}"
+        return f"Words: {recipe.source} · {recipe.arch} · {which}"
     task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
-    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {run.name[-4:]}"
+    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {which}"
 
 
 def _another_run() -> None:

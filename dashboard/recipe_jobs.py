@@ -31,7 +31,7 @@ class RecipeJob(BackgroundJob):
         from analysis.explain.ablation_recipe.whole_set import ablate_set, save_table
 
         loaded = service().resident(self.run).loaded
-        files = self.run.manifest.split["valid"]
+        files = self.run.examples().names("valid")
         rows = ablate_set(loaded, files, self.layer, lambda names: service().batch(self.run, names), report)
         save_table(rows, self.run, self.layer)
 

@@ -39,9 +39,9 @@ def load_table(
     """Return the texts of a CSV, TSV or Parquet file, one a row.
 
     Columns that are not named are looked for under the usual names ("text", "review", ...; "label",
-    "sentiment", ...; "is_valid", "split"). Without a column for the split about a fifth of the rows goes to the validation set:
-    the text and `seed` alone decide, so that texts keep their side when rows are added or removed. Rows
-    without text or label, and copies, are listed as skipped. `sides` is as in `labelled_texts`.
+    "sentiment", ...; "is_valid", "split"). Without a column for the split about a fifth of the rows goes to
+    the validation set: the text and `seed` alone decide, so that texts keep their side when rows are added or
+    removed. Rows without text or label, and copies, are listed as skipped. `sides` is as in `labelled_texts`.
 
     Raises
     ------

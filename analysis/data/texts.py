@@ -35,6 +35,10 @@ class LabelledTexts(Labelled):
 
     texts: tuple[str, ...] = ()
 
+    def file_facts(self) -> list[tuple[int | None, int | None]]:
+        """Return each text's size in bytes, as UTF-8; a text has no file of its own."""
+        return [(len(text.encode("utf-8", "surrogatepass")), None) for text in self.texts]
+
     def fingerprint(self) -> str:
         """Return a sha256 over names, texts, labels and split."""
         digest = hashlib.sha256(json.dumps([self.source, self.task]).encode())

@@ -28,7 +28,9 @@ def test_the_validation_set_is_never_empty():
 
 
 def test_the_split_is_the_same_on_every_machine_and_in_every_version():
-    assert [key for key, held in zip(KEYS[:12], stable_split(KEYS[:12], 21), strict=True) if held] == ["class/5.jpg"]
+    assert [key for key, held in zip(KEYS[:12], stable_split(KEYS[:12], 21), strict=True) if held] == [
+        "class/5.jpg"
+    ]
 
 
 def test_names_that_are_no_unicode_are_split_too():
