@@ -18,6 +18,7 @@ from analysis.explain.probe import Probe
 from analysis.learner.probes.files import probes_of
 from analysis.learner.store import LoadedLearner, load
 from analysis.maps_file import save_maps
+from analysis.predictions import Browse, open_predictions
 from analysis.runs import Run
 
 _BATCH = 16
@@ -74,7 +75,7 @@ def write_maps(
         raise ExportError(f"The number of mistakes to explain is {errors}; give at least 1.")
     names = list(images) if images is not None else _worst(run, errors)
     loaded = load(run)
-    labels = [run.manifest.labels.get(name, -1) for name in names]
+    labels = [run.examples().labels.get(name, -1) for name in names]
     try:
         chosen = list(layers) if layers else [_last_stage(loaded)]
         probes = probes_of(run)
@@ -112,11 +113,10 @@ def write_maps(
 
 
 def _worst(run: Run, count: int) -> list[str]:
-    table = run.predictions()
-    wrong = table[table["label"] != table["predicted"]].sort_values("loss", ascending=False)
-    if wrong.empty:
+    worst = open_predictions(run).page(Browse(), 0, count)
+    if not worst:
         raise ExportError(f"The run {run.name} has no mistakes to explain; name images with --images.")
-    return wrong["path"].head(count).tolist()
+    return [row["path"] for row in worst]
 
 
 def _last_stage(loaded: LoadedLearner) -> str:
@@ -134,7 +134,7 @@ def _explain(
     target: str,
     precision: str,
 ) -> Explanation:
-    known = loaded.run.manifest.labels
+    known = loaded.run.examples().labels
     x = loaded.batch([open_image(loaded.run.image_path(n) if n in known else n) for n in names])
     taken = trace(loaded.model, x, layers, precision, probes)
     return taken.explain(methods, _targets(loaded.run, taken.logits, names, labels, target))

@@ -53,7 +53,7 @@ def planted_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataFr
     root = Path(run.manifest.data_root)
     if not is_current(root.parent):
         raise DataError(f"The pictures in {root} were drawn by another version of the demo. Fit the demo again.")
-    table = run.predictions()
+    table = run.predictions(["path", "label", "predicted"])
     known = {file: annotation(root, file) for file in table["path"]}
     marked = [known[file].shortcut is not None and known[file].mask is not None for file in table["path"]]
     rows = table[marked].to_dict("records")

@@ -96,7 +96,7 @@ def _print_ranking(loaded: LoadedText, options: argparse.Namespace) -> None:
 
     names = loaded.run.manifest.class_names
     target = chosen_target(options.target, options.against, names)
-    texts = loaded.run.predictions()["text"].tolist()
+    texts = loaded.run.predictions(["text"])["text"].tolist()
     found = collect(loaded, texts, target, options.method, options.layer, options.length)
     ranking = rank_words(found, options.min_reviews)
     lexicon, sentence = compared_with_vader(ranking) if target is None else (None, "")
@@ -113,7 +113,7 @@ def _print_ranking(loaded: LoadedText, options: argparse.Namespace) -> None:
 def _print_mistakes(loaded: LoadedText, options: argparse.Namespace) -> None:
     from analysis.words.ranking import words_of_mistakes
 
-    table = loaded.run.predictions()
+    table = loaded.run.predictions(["label", "predicted", "text"])
     names = list(loaded.run.manifest.class_names)
     labels, predicted = ([names.index(name) for name in table[column]] for column in ("label", "predicted"))
     found = words_of_mistakes(loaded, table["text"].tolist(), labels, predicted, options.method, options.layer)
@@ -128,7 +128,7 @@ def _print_truth(loaded: LoadedText, options: argparse.Namespace) -> None:
 
     names = loaded.run.manifest.class_names
     target = chosen_target(options.target, options.against, names)
-    texts = loaded.run.predictions()["text"].tolist()[: options.truth]
+    texts = loaded.run.predictions(["text"])["text"].tolist()[: options.truth]
     areas = curve_areas(word_curves(loaded, texts, target, options.method, options.layer))
     print(f"Areas under the curves of {len(areas)} reviews; random: {DRAWS} orders a review, seed {SEED};")
     print("low and high: 95 % interval of the mean over reviews (Student's t); a gain above 0 beats random order")

@@ -9,10 +9,10 @@ from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pandas as pd
 import streamlit as st
 
 from analysis.data.images import thumbnail_jpeg
+from analysis.predictions import Predictions, open_predictions
 from analysis.runs import Run, open_run
 
 T = TypeVar("T")
@@ -111,12 +111,12 @@ class MadeOnce:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)  # one shared table; a copy a rerun would not scale
-def _predictions(path: str, digest: str) -> pd.DataFrame:
-    return open_run(Path(path)).predictions()
+def _predictions(path: str, digest: str) -> Predictions:
+    return open_predictions(open_run(Path(path)))
 
 
-def predictions(run: Run) -> pd.DataFrame:
-    """The run's predictions table, read once and shared by all sessions: don't write into it."""
+def predictions(run: Run) -> Predictions:
+    """Return the run's predictions, opened once and shared by all sessions."""
     return _predictions(str(run.path), run.manifest.files["predictions.parquet"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import streamlit as st
 from analysis.data.images import ImageError
 from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent
-from analysis.runs import Run, list_broken
+from analysis.runs import Run, list_broken, restore_runs
 from dashboard import state
 from dashboard.filters import clear_filters
 from dashboard.jobs import FitJob
@@ -63,6 +64,8 @@ def chosen_run(kind: str | None = "images") -> Run:
     A link or a choice that names a run of the other kind leads to that kind's first page. Without any run of
     images it starts the demo's, without one of words it offers to train one; it shows the progress and stops.
     """
+    for sentence in restore_runs():
+        st.toast(sentence, icon=":material/restore:")
     runs = service().runs()
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
@@ -130,12 +133,15 @@ def heed_link(key: str, known: Collection[str], what: str) -> Iterator[None]:
 def _short(run: Run) -> str:
     """A name that fits the sidebar: a run's own where a person gave it one, else what tells it apart."""
     recipe = run.manifest.recipe
-    if run.name != recipe.run_name():
+    name = recipe.run_name()
+    number = run.name.removeprefix(name)  # of a later run of the recipe, on changed data
+    if not run.name.startswith(name) or not re.fullmatch(r"(-\d+)?", number):
         return run.name
+    which = name[-4:] + number
     if recipe.kind == "words":
-        return f"Words: {recipe.source} · {recipe.arch} · {run.name[-4:]}"
+        return f"Words: {recipe.source} · {recipe.arch} · {which}"
     task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
-    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {run.name[-4:]}"
+    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {which}"
 
 
 def _another_run() -> None:

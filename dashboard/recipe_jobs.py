@@ -36,7 +36,7 @@ class RecipeJob(BackgroundJob):
         from analysis.sweeps.ablation import ablate_set, save_table
 
         loaded = service().resident(self.run).loaded
-        files = self.run.manifest.split["valid"]
+        files = self.run.examples().names("valid")
 
         def batch(
             names: Sequence[str],

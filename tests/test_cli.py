@@ -129,6 +129,17 @@ def test_one_damaged_run_does_not_hide_the_others(
     assert all("error rate 0." in line for line in (a, c))
 
 
+def test_a_run_that_a_killed_fit_moved_aside_is_listed_and_said_to_be_back(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(tiny_run.path, tmp_path / "runs" / ".old-mine")
+    monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
+    assert main(["runs"]) == 0
+    said = capsys.readouterr().out
+    assert "The run mine is back" in said
+    assert "mine  images  " in said
+
+
 @pytest.mark.parametrize("number", ["0", "-3"])
 def test_explain_refuses_what_it_cannot_do_before_it_loads_anything(
     number: str, tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

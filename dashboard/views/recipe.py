@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +17,7 @@ from dashboard.figures.recipe import OUTCOMES, pair_chart, spread_of_correlation
 from dashboard.figures.tiles import overlay
 from dashboard.frame import chosen_run, clear_messages, heed_link, theme
 from dashboard.recipe_jobs import RecipeJob, board
+from dashboard.recipe_results import pictures_csv, set_results
 from dashboard.service import Resident, service
 
 BADGES = {"raises": ":gray-badge[raises]", "silent": ":red-badge[silent]", "harmless": ":blue-badge[harmless]"}
@@ -41,7 +43,7 @@ def cooked(run: Run, image: ChosenImage, layer: str, what: str, ways: tuple):
     def experiment(resident: Resident, x):
         from analysis.explain.ablation_recipe import COMPANY, RIGHT, Kitchen, effects
 
-        others = [file for file in run.manifest.split["valid"] if file != image.id]
+        others = [file for file in run.examples().names("valid") if file != image.id]
         chosen = random.Random(0).sample(others, min(COMPANY, len(others)))
         company = service().batch(run, chosen) if chosen else None
         kitchen = Kitchen(resident.loaded.model, x, layer, run.manifest.normalize)
@@ -173,18 +175,16 @@ def set_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def whole_set(run: Run, layer: str, changes) -> None:
     """The distribution over the validation set, computed in the background once and kept."""
-    from analysis.sweeps.ablation import load_table, summary
-
     st.subheader("The whole validation set")
-    rows = load_table(run, layer)
+    results = set_results(run, layer)
     job = board().current
-    if rows is None:
+    if results is None:
         if job is not None and job.running and job.is_of(run, layer):
             watch(job)
             return
         if job is not None and job.is_of(run, layer) and job.error:
             st.error(job.error, title="The validation set could not be finished", icon=":material/error:")
-        count = len(run.manifest.split["valid"])
+        count = run.manifest.counts["valid"]
         st.write(
             f"Every change on all {count:,} validation pictures, in the background; the pages go on meanwhile "
             "and the result is kept."
@@ -196,23 +196,25 @@ def whole_set(run: Run, layer: str, changes) -> None:
             board().start(RecipeJob(run, layer))
             st.rerun()
         return
-    table = summary(rows)
     st.caption(
-        "A tick a picture, the median as a diamond. A line without ticks: the change raises on every picture."
+        "The darker, the more pictures have this correlation; the diamond is the median. On an empty line the "
+        "change raises an error for every picture."
     )
     st.altair_chart(
-        spread_of_correlations(rows, [change.name for change in changes], theme()),
-        alt="Correlation with the right map, a tick a picture, for each change",
+        spread_of_correlations(results.counts, results.summary, [change.name for change in changes], theme()),
+        alt="How the correlations with the right map are spread, for each change",
     )
-    st.dataframe(set_table(table), hide_index=True, height="content", alt="Every change over the validation set")
+    st.dataframe(
+        set_table(results.summary), hide_index=True, height="content", alt="Every change over the validation set"
+    )
     with st.container(horizontal=True):
-        for label, frame, name in (
-            ("Table as CSV", table, "recipe"),
-            ("Every picture as CSV", rows, "recipe-pictures"),
+        for label, data, name in (
+            ("Table as CSV", partial(results.summary.to_csv, index=False), "recipe"),
+            ("Every picture as CSV", partial(pictures_csv, run, layer), "recipe-pictures"),
         ):
             st.download_button(
                 label,
-                data=lambda frame=frame: frame.to_csv(index=False),
+                data=data,
                 file_name=f"{name}-{run.name}.csv",
                 mime="text/csv",
                 icon=":material/download:",

@@ -80,11 +80,10 @@ class WordsService:
             if kept is None:
                 raise ReviewGone("This review was typed in earlier and is not kept any more. Type it in again.")
             return kept
-        table = predictions(run)
-        found = table.loc[table["path"] == review, "text"]
-        if found.empty:
+        row = predictions(run).row(review)
+        if row is None:
             raise ReviewGone(f"There is no review “{review[:80]}” in this learner's validation set.")
-        return found.iloc[0]
+        return row["text"]
 
     # --- what the learner says --------------------------------------------------------------------
 

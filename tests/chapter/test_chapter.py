@@ -281,7 +281,7 @@ def test_vocabulary_and_decoding_are_fastais(tiny_run):
     from analysis.learner.store import load
 
     loaded = load(tiny_run, "cpu")
-    photo = Image.open(tiny_run.image_path(tiny_run.manifest.split["valid"][0]))
+    photo = Image.open(tiny_run.image_path(tiny_run.examples().names("valid")[0]))
     x = loaded.batch([photo])
     assert questions_of_pictures.vocabulary(loaded.learn.dls).result == [(0, "sand"), (1, "sea")]
     found = questions_of_pictures.decoding(Subject(loaded.model, x), loaded.learn.dls).result

@@ -41,7 +41,7 @@ def test_a_run_without_recorded_activations_says_how_to_get_them(open_view, tiny
     import analysis.learner.activations as activations
 
     monkeypatch.setattr(activations, "load_activations", lambda run: None)
-    app = open_view("chapter", {"image": tiny_run.manifest.split["valid"][5]}, {"part": PARTS[0]})
+    app = open_view("chapter", {"image": tiny_run.examples().names("valid")[5]}, {"part": PARTS[0]})
     assert "fine-tuned before its activations were recorded" in words(app)
     assert tiny_run.how_to_retrain() in words(app)
 
