@@ -115,12 +115,12 @@ def test_the_file_is_the_drawing(made: Path) -> None:
 def test_without_the_ball_nothing_else_changes(stem: str) -> None:
     present, absent = draw(stem, True, FEW), draw(stem, False, FEW)
     changed = np.any(present.image != absent.image, axis=-1)
-    assert not changed[~present.touched].any()
+    assert not changed[~present.shortcut_area].any()
     assert changed[present.shortcut_mask].mean() > 0.98
-    assert present.shortcut_mask[present.touched].sum() == present.shortcut_mask.sum()
-    assert present.touched.mean() < 0.1
+    assert present.shortcut_mask[present.shortcut_area].sum() == present.shortcut_mask.sum()
+    assert present.shortcut_area.mean() < 0.1
     assert not absent.shortcut_mask.any()
-    assert not absent.touched.any()
+    assert not absent.shortcut_area.any()
     assert np.array_equal(present.mask, absent.mask & ~present.shortcut_mask)
 
 
@@ -128,7 +128,7 @@ def test_the_twin_differs_from_the_file_only_in_the_blocks_the_ball_touches(made
     stem = next(s for s, p in plan(FEW).items() if p.shortcut)
     file = np.asarray(Image.open(made / "images" / f"{stem}.jpg"))
     changed = np.any(file != twin(stem, parameters=FEW), axis=-1)
-    blocks = draw(stem, parameters=FEW).touched.reshape(28, 8, 28, 8).any((1, 3))
+    blocks = draw(stem, parameters=FEW).shortcut_area.reshape(28, 8, 28, 8).any((1, 3))
     assert changed.any()
     assert not changed[~np.kron(blocks, np.ones((8, 8), bool))].any()
 
