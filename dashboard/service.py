@@ -278,9 +278,9 @@ class Service:
         """What the demo's planted object does to this learner, measured on its validation pictures."""
 
         def compute() -> pd.DataFrame:
-            from analysis.planted import planted_effects, planted_summary
+            from analysis.planted import shortcut_effects, shortcut_summary
 
-            return planted_summary(planted_effects(self.resident(run).loaded))
+            return shortcut_summary(shortcut_effects(self.resident(run).loaded))
 
         return self._kept(("planted", _digest(run)), compute)
 
