@@ -1,8 +1,9 @@
-"""What the tests of the drawn demo share."""
+"""What the tests of the data sources share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,3 +24,14 @@ def fur_of() -> Callable[..., Fur]:
         return Fur(canvas, known.coats[coat], known.build, rng, (0.65, -0.75), hair=0.0)
 
     return make
+
+
+@pytest.fixture
+def fastai_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A FASTAI_HOME with nothing in it."""
+    from fastai.data.external import fastai_cfg
+
+    monkeypatch.setenv("FASTAI_HOME", str(tmp_path / "fastai"))
+    fastai_cfg.cache_clear()
+    yield tmp_path / "fastai"
+    fastai_cfg.cache_clear()
