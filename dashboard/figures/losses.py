@@ -1,4 +1,4 @@
-"""How the loss is spread over the right and the wrong predictions."""
+"""How the losses of right and of wrong predictions are distributed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ RIGHT = "Right predictions"
 
 
 def loss_bins(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Counts of `loss` in equal bins, apart for right and wrong predictions: kind, low, high, count.
+    """Count the losses in equal bins, separately for right and wrong predictions.
 
-    `predictions` needs the columns label, predicted and loss; losses that are not finite are left out.
+    Parameters
+    ----------
+    predictions : columns label, predicted and loss. Losses that are not finite are left out.
+
+    Returns
+    -------
+    table : columns kind (`RIGHT` or `WRONG`), low and high (the bin's edges), count.
     """
     finite = predictions[np.isfinite(predictions["loss"])]
     top = float(finite["loss"].max()) if len(finite) else 0.0
@@ -30,9 +36,9 @@ def loss_bins(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
 
 
 def loss_histogram(predictions: pd.DataFrame, theme: Theme = "light") -> alt.VConcatChart:
-    """Two histograms over one loss axis, wrong above right, each with its own count axis.
+    """Return two histograms over one loss axis, wrong above right, each with its own count axis.
 
-    The right predictions crowd near zero and would hide the few wrong ones on a shared axis.
+    Many right predictions have a loss near zero; on one count axis they would hide the few wrong ones.
     """
     ink = INKS[theme]
     table = loss_bins(predictions)
