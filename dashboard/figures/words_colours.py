@@ -1,4 +1,4 @@
-"""The two colours of words: warm for a word that raises the explained class's score, blue for one that lowers it."""
+"""The two colours of words: warm for the explained class, blue against it."""
 
 from __future__ import annotations
 
