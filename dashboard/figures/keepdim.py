@@ -1,4 +1,4 @@
-"""What happens to a map without `keepdim=True`: an error, a wrong map without warning, or by chance the right one."""
+"""What happens to a map without `keepdim=True`: an error, a silently wrong map, or by chance the right one."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def height_above(grid: Grid, layers: bool = True) -> int:
 
 
 def step_labels(labels: list[str], grid: Grid) -> list[str]:
-    """Return short names for the slider's ticks: each label up to its first "·", or numbers if names are too long."""
+    """Return short names for the slider's ticks: each label up to its first "·", or numbers if these are long."""
     names = [label.split("·")[0].strip() for label in labels]
     room = grid.inner_width * (LAYERS_SHARE if _beside(grid) else 1) / max(len(names), 1)
     if len(names) > MOST_NAMED_STEPS or any(len(name) > LONGEST_NAME for name in names) or room < _NAME_WIDTH:
