@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from figures.reading import axes, marks, titles
 
 from dashboard.figures.losses import RIGHT, WRONG, loss_bins, loss_histogram
 
@@ -32,13 +33,27 @@ def test_a_loss_without_end_is_left_out(predictions):
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_tables_with_next_to_nothing_are_drawn(predictions, rows):
-    spec = loss_histogram(predictions.head(rows)).to_dict()
-    assert len(spec["vconcat"]) == 2
+    chart = loss_histogram(predictions.head(rows))
+    assert titles(chart) == [WRONG, RIGHT]
+    assert sum(bar.channels["y"] for bar in marks(chart, "bar")) == rows
 
 
 def test_both_histograms_share_the_loss_axis(predictions):
-    wrong, right = loss_histogram(predictions).to_dict()["vconcat"]
-    assert wrong["title"]["text"] == WRONG
-    assert wrong["mark"]["color"] != right["mark"]["color"]
-    domains = [chart["encoding"]["x"]["scale"]["domain"] for chart in (wrong, right)]
-    assert domains == [[0, 3.0], [0, 3.0]]
+    chart = loss_histogram(predictions)
+    assert titles(chart) == [WRONG, RIGHT]
+    assert [axis["domain"] for axis in axes(chart, "x")] == [[0, 3.0], [0, 3.0]]
+
+
+def test_a_bar_covers_its_bin_and_is_as_high_as_its_count(predictions):
+    predictions.loc[4] = ["dog", "dog", 0.22]  # in the bin of 0.2
+    bars = marks(loss_histogram(predictions), "bar")
+    for bar in bars:
+        losses = predictions["loss"][
+            (predictions["label"] != predictions["predicted"]) == (bar.row["kind"] == WRONG)
+        ]
+        last = bar.channels["x2"] == 3.0
+        inside = (losses >= bar.channels["x"]) & ((losses <= 3.0) if last else (losses < bar.channels["x2"]))
+        assert bar.channels["y"] == inside.sum() > 0
+    assert sorted(bar.channels["y"] for bar in bars) == [1, 1, 1, 2]
+    colours = {bar.row["kind"]: bar.channels["color"] for bar in bars}
+    assert colours[WRONG] != colours[RIGHT]
