@@ -49,4 +49,5 @@ def test_the_lines_run_around_the_mask_in_pixels_of_the_picture(report):
 def test_the_legend_has_room_only_where_there_is_an_outline(report, missing):
     assert room_below(report) > MARGIN
     assert room_below(replace(report, mask=missing)) > MARGIN
+    assert room_below(replace(report, shortcut=missing)) > MARGIN
     assert room_below(replace(report, mask=missing, shortcut=missing)) == MARGIN

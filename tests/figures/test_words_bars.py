@@ -35,6 +35,7 @@ def names(chart) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_bars_keep_their_order_and_their_words(table, theme):
     chart = word_bars(table, "word", "Contribution", theme)
+    assert order(chart, "y") == [0, 1, 2]
     assert names(chart) == ["<b>", 'say "x"', "<b>"]
     bars = marks(chart, "bar")
     assert [bar.channels["x"] for bar in bars] == [0.5, 0.1, -0.2]
