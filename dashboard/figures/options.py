@@ -19,7 +19,7 @@ class LayerViewOptions:
     smooth : interpolate between the cells instead of showing them as rectangles.
     colours : a name from `palette.colour_scales(relu)`, or None for the first of them.
     same_scale : one colour range for CAM and Grad-CAM, see `panels.layer_panels`.
-    pet_outline, shortcut_outline : show the outline of the mask where there is one.
+    animal_outline, shortcut_outline : show the outline of the mask where there is one.
     theme : "light" or "dark".
     width : of the figure, in pixels.
 
@@ -35,7 +35,7 @@ class LayerViewOptions:
     smooth: bool = True
     colours: str | None = None
     same_scale: bool = False
-    pet_outline: bool = False
+    animal_outline: bool = False
     shortcut_outline: bool = False
     theme: Theme = "light"
     width: int = 850

@@ -1,4 +1,4 @@
-"""Outlines of the pet and of the shortcut over every panel, switched on and off in the legend."""
+"""Outlines of the animal and of the shortcut over every panel, switched on and off in the legend."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def room_below(report: LayerReport) -> int:
 def add_outlines(figure: go.Figure, report: LayerReport, grid: Grid, options: LayerViewOptions) -> None:
     """Draw the outline of each mask of the report; the options say which of them are visible at first."""
     outlines = (
-        ("pet", report.mask, options.pet_outline, SKY, "solid"),
+        ("animal", report.mask, options.animal_outline, SKY, "solid"),
         ("shortcut", report.shortcut, options.shortcut_outline, ORANGE, "dash"),
     )
     for name, mask, visible, colour, dash in outlines:

@@ -14,25 +14,25 @@ from dashboard.figures.picture import outline
 
 
 def test_outlines_are_drawn_on_both_panels_and_switched_in_the_legend(report):
-    figure = layers_figure(report, LayerViewOptions(pet_outline=True))
+    figure = layers_figure(report, LayerViewOptions(animal_outline=True))
     lines = [trace for trace in figure.data if trace.type == "scatter"]
-    pet = [line for line in lines if line.legendgroup == "pet"]
-    assert {line.xaxis for line in pet} == {"x", "x2"}
-    assert {line.visible for line in pet} == {True}
+    animal = [line for line in lines if line.legendgroup == "animal"]
+    assert {line.xaxis for line in animal} == {"x", "x2"}
+    assert {line.visible for line in animal} == {True}
     assert {line.visible for line in lines if line.legendgroup == "shortcut"} == {"legendonly"}
-    assert [line.name for line in lines if line.showlegend] == ["Outline of the pet", "Outline of the shortcut"]
+    assert [line.name for line in lines if line.showlegend] == ["Outline of the animal", "Outline of the shortcut"]
 
 
 def test_without_masks_there_are_no_outlines(report):
     bare = replace(report, mask=None, shortcut=np.zeros((224, 224), bool))
-    options = LayerViewOptions(pet_outline=True, shortcut_outline=True)
+    options = LayerViewOptions(animal_outline=True, shortcut_outline=True)
     assert all(trace.type == "heatmap" for trace in layers_figure(bare, options).data)
 
 
 def test_the_lines_run_around_the_mask_in_pixels_of_the_picture(report):
     figure = go.Figure()
     add_outlines(figure, report, fitting_grid(1, 400, 200), LayerViewOptions())
-    for name, mask in (("pet", report.mask), ("shortcut", report.shortcut)):
+    for name, mask in (("animal", report.mask), ("shortcut", report.shortcut)):
         x, y = outline(mask)
         lines = [line for line in figure.data if line.legendgroup == name]
         assert len(lines) == 2  # black under the colour
