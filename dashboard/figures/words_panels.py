@@ -1,4 +1,4 @@
-"""What the three panels of coloured words show at each layer, before anything is drawn."""
+"""What the three panels of coloured words show at each layer, before they are drawn."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ import numpy as np
 if TYPE_CHECKING:
     from analysis.words import Contributions, WordsReport, WordsRow
 
-UNREAD_SHOWN = 20_000  # characters behind the last word the learner reads that are still shown
+UNREAD_LIMIT = 20_000  # characters shown after the last word that the learner reads; more would slow the page
 
 
 @dataclass(frozen=True)
 class WordsPanel:
-    """One method at one layer: values (W,) or None, and the value of the strongest colour.
+    """One method at one layer.
 
-    The note says why there are none, or what kind they are; it is "" otherwise.
+    Attributes
+    ----------
+    title : name of the method.
+    note : why there are no values or why all are zero, else "".
+    values : contributions of the words, float (W,), or None.
+    scale : the absolute value that gets the strongest colour.
     """
 
     title: str
@@ -28,35 +33,41 @@ class WordsPanel:
 
 @dataclass(frozen=True)
 class WordsLayer:
-    """One position of the slider."""
+    """One layer, which is one position of the slider: its name and its panels."""
 
     label: str
     panels: tuple[WordsPanel, ...]
 
 
 def words_layers(report: WordsReport) -> tuple[WordsLayer, ...]:
-    """CAM, Grad-CAM and gradient x activation at every layer, in forward order."""
+    """Return the panels of CAM, Grad-CAM and gradient x activation at every layer, in forward order."""
     return tuple(WordsLayer(_layer_label(row), _panels(row)) for row in report.rows)
 
 
 def shown_pieces(report: WordsReport) -> tuple[list[tuple[str, int]], int]:
-    """The text in pieces (characters, index of the word or -1), and how many characters at the end are left out.
+    """Cut the text into pieces, so that each word can be coloured.
 
-    Joined, the pieces are the text to the character, but for a very long tail that the learner doesn't read.
+    Joined again, the pieces give the text, character by character. The part after the last word that the learner
+    reads is shortened to `UNREAD_LIMIT` characters.
+
+    Returns
+    -------
+    pieces : (characters, index of the word) in the order of the text; the index is -1 between words.
+    cut : how many characters are left out at the end.
     """
     from analysis.words import pieces
 
-    found = [(piece.text, -1 if piece.word is None else piece.word) for piece in pieces(report.words)]
+    parts = [(piece.text, -1 if piece.word is None else piece.word) for piece in pieces(report.words)]
     cut = 0
-    if found and found[-1][1] < 0:
-        text = found[-1][0]
-        cut = max(0, len(text) - UNREAD_SHOWN)
-        found[-1] = (text[: len(text) - cut], -1)
-    return found, cut
+    if parts and parts[-1][1] < 0:
+        text = parts[-1][0]
+        cut = max(0, len(text) - UNREAD_LIMIT)
+        parts[-1] = (text[: len(text) - cut], -1)
+    return parts, cut
 
 
 def cam_title(row: WordsRow) -> str:
-    """Which kind of class activation map this is."""
+    """Return the title of the CAM panel, which names the kind of CAM at this layer."""
     if row.cam is None:
         return "CAM (none here)"
     if row.cam_kind == "exact":
@@ -74,13 +85,14 @@ def _panels(row: WordsRow) -> tuple[WordsPanel, ...]:
     )
 
 
-def _panel(title: str, given: Contributions | None, note: str) -> WordsPanel:
-    if given is None:
+def _panel(title: str, contributions: Contributions | None, note: str) -> WordsPanel:
+    if contributions is None:
         return WordsPanel(title, note, None, 0.0)
-    strongest = float(np.abs(given.words).max(initial=0.0))
-    if strongest == 0 and len(given.words):
-        note = "Every word is zero here."
-    return WordsPanel(title, note, given.words, strongest)
+    values = contributions.words
+    strongest = float(np.abs(values).max(initial=0.0))
+    if strongest == 0 and len(values):
+        note = "Every word's contribution is zero here."
+    return WordsPanel(title, note, values, strongest)
 
 
 def _layer_label(row: WordsRow) -> str:

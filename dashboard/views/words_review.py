@@ -75,7 +75,6 @@ def coloured(review: ChosenReview, report: WordsReport) -> None:
         pieces,
         edits_of(review.id),
         colours,
-        report.target_label,
         key="review_text",
         on_word=partial(toggle_word, review.id),
     )
