@@ -1,4 +1,4 @@
-"""What the three panels of coloured words show at each layer, before anything is drawn."""
+"""What the panels of coloured words show at each layer, a panel a method, before anything is drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from analysis.words import Contributions, WordsReport, WordsRow
+    from analysis.words import WordsMap, WordsReport, WordsRow
 
 UNREAD_SHOWN = 20_000  # characters behind the last word the learner reads that are still shown
 
@@ -35,8 +35,8 @@ class WordsLayer:
 
 
 def words_layers(report: WordsReport) -> tuple[WordsLayer, ...]:
-    """CAM, Grad-CAM and gradient x activation at every layer, in forward order."""
-    return tuple(WordsLayer(_layer_label(row), _panels(row)) for row in report.rows)
+    """Return every method at every layer, in forward order."""
+    return tuple(WordsLayer(_layer_label(row), tuple(map(_panel, row.maps.values()))) for row in report.rows)
 
 
 def shown_pieces(report: WordsReport) -> tuple[list[tuple[str, int]], int]:
@@ -55,32 +55,13 @@ def shown_pieces(report: WordsReport) -> tuple[list[tuple[str, int]], int]:
     return found, cut
 
 
-def cam_title(row: WordsRow) -> str:
-    """Which kind of class activation map this is."""
-    if row.cam is None:
-        return "CAM (none here)"
-    if row.cam_kind == "exact":
-        return "CAM (exact)"
-    accuracy = "" if row.probe_accuracy is None else f" (accuracy {row.probe_accuracy:.2f})"
-    return f"CAM of a linear probe{accuracy}"
-
-
-def _panels(row: WordsRow) -> tuple[WordsPanel, ...]:
-    gradient = row.gradient_label[:1].upper() + row.gradient_label[1:]
-    return (
-        _panel(cam_title(row), row.cam, row.cam_note if row.cam is None else ""),
-        _panel("Grad-CAM", row.gradcam, ""),
-        _panel(gradient, row.gradient, ""),
-    )
-
-
-def _panel(title: str, given: Contributions | None, note: str) -> WordsPanel:
-    if given is None:
-        return WordsPanel(title, note, None, 0.0)
-    strongest = float(np.abs(given.words).max(initial=0.0))
-    if strongest == 0 and len(given.words):
-        note = "Every word is zero here."
-    return WordsPanel(title, note, given.words, strongest)
+def _panel(shown: WordsMap) -> WordsPanel:
+    if shown.contributions is None:
+        return WordsPanel(shown.title, shown.note, None, 0.0)
+    values = shown.contributions.words
+    strongest = float(np.abs(values).max(initial=0.0))
+    note = "Every word is zero here." if strongest == 0 and len(values) else ""
+    return WordsPanel(shown.title, note, values, strongest)
 
 
 def _layer_label(row: WordsRow) -> str:
