@@ -1,4 +1,4 @@
-"""What the three panels of coloured words show at each layer, before they are drawn."""
+"""What the panels of coloured words show at each layer, a panel a method, before anything is drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from analysis.words import Contributions, WordsReport, WordsRow
+    from analysis.words import WordsMap, WordsReport, WordsRow
 
 UNREAD_LIMIT = 20_000  # characters shown after the last word that the learner reads; more would slow the page
 
@@ -40,8 +40,8 @@ class WordsLayer:
 
 
 def words_layers(report: WordsReport) -> tuple[WordsLayer, ...]:
-    """Return the panels of CAM, Grad-CAM and gradient x activation at every layer, in forward order."""
-    return tuple(WordsLayer(_layer_label(row), _panels(row)) for row in report.rows)
+    """Return every method at every layer, in forward order."""
+    return tuple(WordsLayer(_layer_label(row), tuple(map(_panel, row.maps.values()))) for row in report.rows)
 
 
 def shown_pieces(report: WordsReport) -> tuple[list[tuple[str, int]], int]:
@@ -66,33 +66,13 @@ def shown_pieces(report: WordsReport) -> tuple[list[tuple[str, int]], int]:
     return parts, cut
 
 
-def cam_title(row: WordsRow) -> str:
-    """Return the title of the CAM panel, which names the kind of CAM at this layer."""
-    if row.cam is None:
-        return "CAM (none here)"
-    if row.cam_kind == "exact":
-        return "CAM (exact)"
-    accuracy = "" if row.probe_accuracy is None else f" (accuracy {row.probe_accuracy:.2f})"
-    return f"CAM of a linear probe{accuracy}"
-
-
-def _panels(row: WordsRow) -> tuple[WordsPanel, ...]:
-    gradient = row.gradient_label[:1].upper() + row.gradient_label[1:]
-    return (
-        _panel(cam_title(row), row.cam, row.cam_note if row.cam is None else ""),
-        _panel("Grad-CAM", row.gradcam, ""),
-        _panel(gradient, row.gradient, ""),
-    )
-
-
-def _panel(title: str, contributions: Contributions | None, note: str) -> WordsPanel:
-    if contributions is None:
-        return WordsPanel(title, note, None, 0.0)
-    values = contributions.words
+def _panel(words_map: WordsMap) -> WordsPanel:
+    if words_map.contributions is None:
+        return WordsPanel(words_map.title, words_map.note, None, 0.0)
+    values = words_map.contributions.words
     strongest = float(np.abs(values).max(initial=0.0))
-    if strongest == 0 and len(values):
-        note = "Every word's contribution is zero here."
-    return WordsPanel(title, note, values, strongest)
+    note = "Every word's contribution is zero here." if strongest == 0 and len(values) else ""
+    return WordsPanel(words_map.title, note, values, strongest)
 
 
 def _layer_label(row: WordsRow) -> str:
