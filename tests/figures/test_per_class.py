@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from figures.vega import orders, rows
 
 from dashboard.figures.per_class import per_class_chart
 
@@ -15,9 +16,8 @@ def test_the_worst_recall_stands_on_top_and_undefined_precision_has_no_dot():
             "support": [10, 12, 9],
         }
     )
-    spec = per_class_chart(table).to_dict()
-    dots = spec["layer"][1]
-    assert dots["encoding"]["y"]["sort"] == ["boxer", "beagle", "pug"]
-    (rows,) = spec["datasets"].values()
-    assert len(rows) == 5
-    assert {row["measure"] for row in rows if row["class"] == "boxer"} == {"Recall"}
+    chart = per_class_chart(table)
+    assert orders(chart, "y")
+    assert all(order == ["boxer", "beagle", "pug"] for order in orders(chart, "y"))
+    assert len(rows(chart)) == 5
+    assert {row["measure"] for row in rows(chart) if row["class"] == "boxer"} == {"Recall"}

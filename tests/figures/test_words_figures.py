@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from figures.vega import channels, fields, rows
 
 from dashboard.figures.palette import INKS
 from dashboard.figures.words_bars import word_bars
@@ -44,31 +47,32 @@ def test_bars_keep_their_order_and_their_words():
             "reviews": 3,
         }
     )
-    spec = word_bars(table, "word", "Contribution").to_dict()
-    axis = spec["layer"][0]["encoding"]["y"]
-    assert axis["sort"] == [0, 1, 2]
-    assert axis["axis"]["labelExpr"] == '["<b>", "say \\"x\\"", "<b>"][datum.value]'
-    assert len(spec["layer"]) == 2
-    assert len(word_bars(table[["word", "contribution"]], "word", "Contribution").to_dict()["layer"]) == 1
+    chart = word_bars(table, "word", "Contribution")
+    labels = channels(chart, "y")[0]["axis"]["labelExpr"].removesuffix("[datum.value]")
+    assert json.loads(labels) == table["word"].tolist()  # strings of Vega's language are those of JSON
+    order = channels(chart, "y")[0]["sort"]
+    drawn = {row["row"]: (row["word"], row["contribution"]) for row in rows(chart)}
+    assert [drawn[number] for number in order] == [("<b>", 0.5), ('say "x"', 0.1), ("<b>", -0.2)]
+    assert fields(chart, "x", "x2") == {"contribution", "low", "high"}
+    assert fields(word_bars(table[["word", "contribution"]], "word", ""), "x", "x2") == {"contribution"}
 
 
 def test_curves_show_one_kind():
-    rows = [
+    points = [
         (order, kind, share, 0.5)
         for order in ("contribution", "random")
         for kind in ("deletion", "insertion")
         for share in (0.0, 1.0)
     ]
-    table = pd.DataFrame(rows, columns=["order", "kind", "fraction", "probability"])
-    (values,) = curves_chart(table, "insertion").to_dict()["datasets"].values()
-    assert len(values) == 4
-    assert {row["kind"] for row in values} == {"insertion"}
+    table = pd.DataFrame(points, columns=["order", "kind", "fraction", "probability"])
+    drawn = rows(curves_chart(table, "insertion"))
+    assert len(drawn) == 4
+    assert {row["kind"] for row in drawn} == {"insertion"}
 
 
 def test_dots_know_their_side():
     table = pd.DataFrame(
         {"word": ["war", "fine"], "mean": [0.2, 0.1], "valence": [-2.9, 1.0], "reviews": [9, 30], "known": True}
     )
-    datasets = lexicon_chart(table, "VADER").to_dict()["datasets"].values()
-    sides = {row["word"]: row["side"] for rows in datasets for row in rows if "word" in row}
+    sides = {row["word"]: row["side"] for row in rows(lexicon_chart(table, "VADER")) if "word" in row}
     assert sides == {"war": "Other side", "fine": "Same side"}
