@@ -39,8 +39,16 @@ def test_two_ways_of_one_step_are_refused_in_words(open_view):
     app.multiselect(key="together").set_value(["bicubic", "nearest neighbour"]).run()
     assert not app.exception
     assert "can be changed in one way at a time" in words(app)
+
+
+def test_all_pairs_are_drawn_where_they_are_asked_for(open_view):
+    app = open_view("recipe")
+    before = len(app.get("vega_lite_chart"))
+    assert "Empty cells" not in words(app)
     app.toggle(key="all_pairs").set_value(True).run()
     assert not app.exception
+    assert "Empty cells: two ways to do the same step." in words(app)
+    assert len(app.get("vega_lite_chart")) == before + 1
 
 
 def test_the_layer_before_an_inplace_step_misses_its_clone(open_view, downloads):
