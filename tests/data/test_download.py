@@ -86,7 +86,10 @@ def test_an_archive_that_was_copied_into_the_cache_is_unpacked(fastai_home: Path
     assert len(list(fetch(served).iterdir())) == 300
 
 
-def test_models_go_into_fastais_folder_of_models(fastai_home: Path, served: Archive):
+def test_models_go_into_fastais_folder_of_models(
+    fastai_home: Path, served: Archive, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("fastdownload.FastDownload.extract", lambda *args, **options: pytest.fail("too late"))
     assert fetch(replace(served, kind="model")) == fastai_home / "models" / "flowers"
 
 
