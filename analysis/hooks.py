@@ -1,4 +1,4 @@
-"""Hooks that store what a module puts out and the gradient of it.
+"""Hooks that store the output of a module and its gradient.
 
 They follow the chapter's `Hook` and `HookBwd`, as context managers that always leave:
 
@@ -23,8 +23,8 @@ class ForwardHook:
     """Stores a detached clone of a module's output while the `with` block lasts.
 
     `stored` is None before the first call and holds the last call's output afterwards, also after the
-    block. Because it is a clone, an in-place ReLU behind the module cannot change it. Raises TypeError
-    in the forward pass where the module puts out something other than one tensor.
+    block. Because it is a clone, an in-place ReLU after the module cannot change it. Raises TypeError
+    in the forward pass where the module returns something other than one tensor.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -96,7 +96,7 @@ class BackwardHook:
                 "to store. Run the model outside it (torch.no_grad() is fine)."
             )
         if not output.is_floating_point():
-            raise TypeError(f"{type(module).__name__} puts out {output.dtype}, which has no gradient")
+            raise TypeError(f"{type(module).__name__} returns {output.dtype}, which has no gradient")
         self._calls += 1
         self.stored = None
         torch.set_grad_enabled(True)
@@ -115,6 +115,6 @@ class BackwardHook:
 def _one_tensor(module: nn.Module, output: Any) -> Tensor:
     if not isinstance(output, Tensor):
         raise TypeError(
-            f"{type(module).__name__} puts out a {type(output).__name__}; hook a module that puts out one tensor"
+            f"{type(module).__name__} returns a {type(output).__name__}; hook a module that returns one tensor"
         )
     return output

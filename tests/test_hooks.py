@@ -193,7 +193,7 @@ def test_inference_mode_inside_the_block_is_refused(x: torch.Tensor) -> None:
 
 def test_outputs_without_a_gradient_are_refused() -> None:
     lstm = nn.LSTM(2, 2)
-    with ForwardHook(lstm), pytest.raises(TypeError, match="LSTM puts out a tuple"):
+    with ForwardHook(lstm), pytest.raises(TypeError, match="LSTM returns a tuple"):
         lstm(torch.zeros(1, 1, 2))
     with BackwardHook(flat := nn.Flatten()), pytest.raises(TypeError, match="int64"):
         flat(torch.zeros(1, 1, 2, dtype=torch.int64))

@@ -36,7 +36,7 @@ LayersOf = Callable[[nn.Module, torch.Tensor], Sequence[str]]
 
 @dataclass(frozen=True)
 class ActivationHistory:
-    """What the layers put out while the network learned; L layers, T recorded training batches.
+    """The outputs of the layers while the network learned; L layers, T recorded training batches.
 
     Attributes
     ----------

@@ -84,7 +84,7 @@ def word_curves(
     """Return the curves of each review, None for one with fewer than two words.
 
     target : a class, a pair, or None for each review's predicted class.
-    steps : at most so many changes, of about equal numbers of words; a review of fewer words has fewer.
+    steps : the largest number of steps; each changes about as many words as the others, at least one.
     draws : random orders a review; the same ones for the same seed and place in `texts`.
     report : receives stage "words"; may raise to cancel.
 

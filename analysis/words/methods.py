@@ -96,7 +96,7 @@ def class_weights(model: Any) -> Tensor:
     """Return the (K, C) weights of a convolutional network's head; raises ExplainError for another network."""
     if not is_convolutional(model):
         raise ExplainError(
-            "no exact CAM: behind its last layer this network does more than average and weigh. Use gradcam or "
+            "no exact CAM: after its last layer this network does more than average and weigh. Use gradcam or "
             "gradient, or a run of the architecture wordcnn."
         )
     return model.head.weight.detach()

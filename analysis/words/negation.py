@@ -1,4 +1,4 @@
-"""What a negation does to the words behind it: their contributions with it and without it."""
+"""What a negation does to the words after it: their contributions with it and without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.words.spans import Words, ends_sentence, join_tokens
 from analysis.words.whatif import Edit, edited
 
 SCOPE = 3
-"""Spoken words behind a negation that count as negated; Hutto and Gilbert (VADER, 2014) look back as far."""
+"""Spoken words after a negation that count as negated; Hutto and Gilbert (VADER, 2014) look back as far."""
 
 NEGATIONS = frozenset({
     "not", "no", "never", "none", "nobody", "nothing", "nor", "neither", "nowhere", "cannot", "without",
@@ -27,7 +27,7 @@ _CLAUSE_ENDS = ",:()[]–—"
 
 @dataclass(frozen=True)
 class NegatedWord:
-    """A word behind a negation: `word` is its index; its contributions with the negation and without it."""
+    """A word after a negation: `word` is its index; its contributions with the negation and without it."""
 
     word: int
     text: str
@@ -112,7 +112,7 @@ def negation_view(
         found, edits, texts[1:], explained[1:], strict=True
     ):
         places = {word.start: place for place, word in enumerate(others.words)}
-        moved = len(changed) - len(text)  # all that is looked at lies behind the edit
+        moved = len(changed) - len(text)  # all that is looked at comes after the edit
         negated = []
         for place in reached:
             there = places.get(words.words[place].start + moved)

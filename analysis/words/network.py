@@ -1,6 +1,6 @@
-"""One pass of a text network: what it puts out at every layer for every token, and the gradients there.
+"""One pass of a text network: the outputs of every layer for every token, and their gradients.
 
-Two kinds of network are read. A convolutional one has `blocks` and a `head` behind an average over the real
+Two kinds of network are read. A convolutional one has `blocks` and a `head` after an average over the real
 tokens (`analysis.learner.text.wordcnn`). A recurrent one has `hidden`, its named LSTM layers
 (`analysis.learner.text.awd_lstm`). Both have an `embedding` and run from embedded tokens.
 """

@@ -38,7 +38,7 @@ class WordsRow:
 
     `cam_kind` is "exact" (the network's own), "probe" (of a linear probe on this layer, in the probe's logits)
     or "none" (then `cam` is None); `cam_note` says so for the reader. `gradient_label` is "gradient × embedding"
-    at the embedding and "gradient × activation" behind it. `window` is the number of tokens, this one in their
+    at the embedding and "gradient × activation" after it. `window` is the number of tokens, this one in their
     middle, that a value at this layer has seen; None where it is all those before it. The correlations,
     Pearson's and Spearman's, are of CAM and Grad-CAM over the words; nan where one of them is constant, None
     where there is no CAM.

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from analysis.words import Contributions, WordsReport, WordsRow
 
-UNREAD_SHOWN = 20_000  # characters behind the last word the learner reads that are still shown
+UNREAD_SHOWN = 20_000  # characters after the last word the learner reads that are still shown
 
 
 @dataclass(frozen=True)

@@ -137,5 +137,5 @@ def test_what_can_be_chosen() -> None:
         choose(net, "gradcan", None)
     with pytest.raises(ExplainError, match=r"no exact CAM at 'blocks\.0'.*only for 'blocks\.1'"):
         choose(net, "cam", "blocks.0")
-    with pytest.raises(ExplainError, match="no exact CAM: behind its last layer"):
+    with pytest.raises(ExplainError, match="no exact CAM: after its last layer"):
         choose(recurrent, "cam", None)

@@ -138,7 +138,7 @@ def texts_of(run: Run, report: Report = silent) -> LabelledTexts:
 def pooled_features(
     loaded: LoadedText, files: Sequence[str], report: Callable[[int], None]
 ) -> dict[str, np.ndarray]:
-    """Return the mean over the words of what each layer puts out: {layer: (N, C) float32}, in that order.
+    """Return the mean over the words of each layer's output: {layer: (N, C) float32}, in that order.
 
     The layers of a WordCNN are "embedding", "blocks.0" and so on; there are none of another network, whose
     outputs are not averaged over words.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-PAD = 1  # id of what fills a batch behind a shorter review, as in fastai
+PAD = 1  # id of what fills a batch after a shorter review, as in fastai
 
 
 class Block(nn.Module):
@@ -86,7 +86,7 @@ class WordCNN(nn.Module):
         return self.from_block(self.embedding_dropout(embedded).transpose(1, 2), mask, 0)
 
     def from_block(self, x: Tensor, mask: Tensor, start: int) -> Tensor:
-        """Return logits (B, C) from the output of block `start - 1` (B, K, L): run the blocks behind it."""
+        """Return logits (B, C) from the output of block `start - 1` (B, K, L): run the blocks after it."""
         for block in self.blocks[start:]:
             x = block(x, mask)
         return self.head(self.dropout(self.pool(x, mask)))
