@@ -81,7 +81,7 @@ def look_after_the_pass(model: nn.Module, layer: nn.Module, x: Tensor) -> Fleeti
 
 
 def fleeting(subject: Subject) -> Ran[Fleeting]:
-    """Question 3: what a prediction leaves behind of the activations it was made from."""
+    """Answer question 3: what is left in memory of the activations after a prediction."""
     model = subject.model()
     return run(look_after_the_pass, model, model.get_submodule(subject.body), subject.x)
 
@@ -97,7 +97,7 @@ class Stored:
 
 
 def store_activation(model: nn.Module, layer: nn.Module, x: Tensor) -> Tensor:
-    """Run the model and hand out what a layer put out on the way."""
+    """Run the model and return the output of a layer on the way."""
     with ForwardHook(layer) as hook, torch.no_grad():
         model(x)
     assert hook.stored is not None

@@ -48,7 +48,7 @@ def what_is_a_hook(lesson: Lesson) -> None:
         [(name, kind, shape(sizes)) for name, kind, sizes in found.seen],
         ["layer", "kind", "output, batch first"],
         height=280,
-        alt="The shape that every layer puts out, in the order of the calls",
+        alt="The shape of every layer's output, in the order of the calls",
     )
     code(ran.code)
 
@@ -94,7 +94,7 @@ def why_a_hook(lesson: Lesson) -> None:
     question(
         3,
         "Why does CAM need a hook?",
-        "Because calling the model hands back the logits and nothing else. What the layers computed on the way "
+        "Because calling the model returns the logits and nothing else. What the layers computed on the way "
         "is thrown away as soon as the next layer has read it. The experiment watches the body's output "
         "without holding on to it, and looks for it once the prediction is there.",
     )
@@ -107,8 +107,8 @@ def why_a_hook(lesson: Lesson) -> None:
     ran = lesson.ask("fleeting", experiment)
     found = ran.result
     cells = st.grid(3, min_column_width=200)
-    cells.metric("The model hands back", shape(found.output))
-    cells.metric("The body had put out", shape(found.activation))
+    cells.metric("Output of the model", shape(found.output))
+    cells.metric("Output of the body", shape(found.activation))
     cells.metric("Is that still in memory?", "No" if found.gone else "Yes")
     code(ran.code)
 

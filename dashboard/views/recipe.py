@@ -37,7 +37,7 @@ def layers_of(run: Run, image: ChosenImage) -> tuple[list[str], str | None]:
     return service().live(run, image.id, "recipe layers", experiment)
 
 
-def cooked(run: Run, image: ChosenImage, layer: str, what: str, ways: tuple):
+def effects_of(run: Run, image: ChosenImage, layer: str, what: str, ways: tuple):
     """The effects of some choices on the picture, in their order, and the right map."""
 
     def experiment(resident: Resident, x):
@@ -124,8 +124,8 @@ def both_at_once(run: Run, image: ChosenImage, layer: str, changes, alone) -> No
     except ExplainError as problem:
         st.warning(str(problem))
     else:
-        with st.spinner("Cooking…", show_time=True):
-            (effect,), right = cooked(run, image, layer, "together", ways)
+        with st.spinner("Computing the map…", show_time=True):
+            (effect,), right = effects_of(run, image, layer, "together", ways)
         photo = service().decoded(run, image.id, run.manifest.recipe.size)
         first, second, words = st.columns([1, 1, 2], gap="medium", vertical_alignment="center")
         first.image(overlay(photo, right), width="stretch", caption="The right recipe")
@@ -139,8 +139,8 @@ def both_at_once(run: Run, image: ChosenImage, layer: str, changes, alone) -> No
     if not st.toggle("All pairs", key="all_pairs", help="Every two changes at once, on this picture: 87 maps."):
         return
     known = pairs()
-    with st.spinner("Cooking every pair…", show_time=True):
-        found, _ = cooked(run, image, layer, "pairs", tuple(known.values()))
+    with st.spinner("Computing the maps of all pairs…", show_time=True):
+        found, _ = effects_of(run, image, layer, "pairs", tuple(known.values()))
     values = {place: (effect.outcome, effect.correlation) for place, effect in zip(known, found, strict=True)}
     st.altair_chart(
         pair_chart(names, [(effect.outcome, effect.correlation) for effect in alone], values, theme()),
@@ -251,14 +251,14 @@ with clear_messages(run):
             "network overwrites: only there is the clone missed.",
         )
     if layer == rewritten:
-        st.caption(f"What `{layer}` puts out is changed in place by the step behind it.")
+        st.caption(f"The output of `{layer}` is changed in place by the next step.")
     from analysis.chapter.running import code_of
     from analysis.explain.ablation_recipe import CHANGES
     from analysis.explain.ablation_recipe.kitchen import draw, take_gradient, weigh
 
     ways = tuple(change.choices for change in CHANGES)
-    with st.spinner("Cooking the picture in every way…", show_time=True):
-        found, right = cooked(run, image, layer, "alone", ways)
+    with st.spinner("Computing the map with each change…", show_time=True):
+        found, right = effects_of(run, image, layer, "alone", ways)
     counts = {outcome: sum(effect.outcome == outcome for effect in found) for outcome in OUTCOMES}
     cells = st.grid(3, min_column_width=160)
     cells.metric("Raise an error", counts["raises"])

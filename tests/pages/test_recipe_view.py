@@ -56,7 +56,7 @@ def test_the_layer_before_an_inplace_step_misses_its_clone(open_view, downloads)
     layer = app.selectbox(key="rlayer")
     layer.select_index(len(layer.options) - 1).run()
     assert not app.exception
-    assert "is changed in place by the step behind it" in words(app)
+    assert "is changed in place by the next step" in words(app)
     table = pd.read_csv(io.StringIO(downloads["This table as CSV"]())).set_index("instead")
     assert table.loc["no clone", "outcome"] == "silent"
     assert "modified inplace" in table.loc["full backward hook", "PyTorch says"]
