@@ -1,4 +1,4 @@
-"""The recipe ablation of a whole validation set.
+"""The ablation of Grad-CAM on a whole validation set.
 
 The network runs in private copies, so the pages go on meanwhile; only reading pictures asks the service.
 """
@@ -17,17 +17,17 @@ from dashboard.service import service
 
 
 @dataclass
-class RecipeJob(BackgroundJob):
-    """The ablation at one layer."""
+class AblationJob(BackgroundJob):
+    """The ablation of one run at one layer."""
 
     layer: str
 
     def is_of(self, run: Run, layer: str) -> bool:
-        """Whether it is about this run as it is now, and this layer."""
+        """Return whether the job is about this layer and this run with its files as they are now."""
         return (self.run.path, self.run.manifest.files, self.layer) == (run.path, run.manifest.files, layer)
 
     def work(self, report: Report) -> None:
-        """Ablate every picture and keep the table."""
+        """Compute every change on every validation picture and save the table."""
         from analysis.explain.ablation_recipe.whole_set import ablate_set, save_table
 
         loaded = service().resident(self.run).loaded
@@ -37,10 +37,10 @@ class RecipeJob(BackgroundJob):
 
 
 @st.cache_resource(show_spinner=False)
-def _board_for(home_folder: str) -> Board[RecipeJob]:
+def _board_for(home_folder: str) -> Board[AblationJob]:
     return Board()
 
 
-def board() -> Board[RecipeJob]:
-    """The process's board (one per `CAMLENS_HOME`)."""
+def board() -> Board[AblationJob]:
+    """Return the process's board; there is one for each `CAMLENS_HOME`."""
     return _board_for(str(home()))

@@ -1,18 +1,14 @@
-"""The figures of the Chapter and Recipe pages show the numbers they are given."""
+"""The figures of the Chapter page show the numbers they are given."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from analysis.learner.activations import ActivationHistory
 from dashboard.figures.activation_history import histogram_figure, history_chart
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.prediction_spread import EVALUATION, TRAINING, spread_chart
-from dashboard.figures.recipe import pair_chart, spread_of_correlations
 from dashboard.figures.score_grid import score_grid_figure
 from dashboard.figures.tiles import overlay
 
@@ -70,27 +66,3 @@ def test_the_history_draws_a_line_a_layer_and_marks_the_phases(theme):
         np.log(100)
     )  # upwards the values, then the batches
     assert figure.data[1].y0 + 16 * figure.data[1].dy == pytest.approx(4.125)
-
-
-def test_pairs_stand_on_both_sides_of_the_diagonal():
-    (rows,) = rows_of(
-        pair_chart(
-            ["x", "y", "z"],
-            [("raises", math.nan), ("silent", 0.5), ("silent", math.nan)],
-            {(0, 1): ("raises", math.nan), (1, 2): ("harmless", 1.0)},
-        )
-    )
-    found = {(row["first"], row["second"]): (row["outcome"], row["text"]) for row in rows}
-    assert found["x", "x"] == found["x", "y"] == found["y", "x"] == ("raises", "error")
-    assert found["y", "y"] == ("silent", "0.50")
-    assert found["z", "z"] == ("silent", "flat")
-    assert found["z", "y"] == found["y", "z"] == ("harmless", "1.00")
-    assert ("x", "z") not in found
-
-
-def test_the_set_has_a_tick_a_picture_and_an_empty_line_where_all_raise():
-    table = pd.DataFrame({"path": ["p", "q", "p"], "change": ["x", "x", "y"], "correlation": [0.1, 0.9, np.nan]})
-    chart = spread_of_correlations(table, ["x", "y"])
-    (rows,) = rows_of(chart)
-    assert [row["correlation"] for row in rows] == [0.1, 0.9]
-    assert chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"] == ["x", "y"]

@@ -40,3 +40,8 @@ def words(app: AppTest) -> str:
     """Everything a page says in words."""
     lists = (app.title, app.subheader, app.markdown, app.caption, app.error, app.warning, app.info, app.success)
     return "\n".join(str(element.value) for elements in lists for element in elements)
+
+
+def sources(app: AppTest) -> str:
+    """Return the text of every code block of a page."""
+    return "\n".join(element.value for element in app.code)
