@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from dashboard import state
@@ -9,6 +11,14 @@ from dashboard.chapter.asking import Experiments
 from dashboard.chapter.elements import shape_text, show_code, show_error, show_question, show_table
 from dashboard.figures.tiles import overlay
 from dashboard.frame import ABLATION_PAGE, KEEPDIM_PAGE, REVIEWS_PAGE, heed_link
+
+if TYPE_CHECKING:
+    from analysis.chapter.backward import GradientCheck, StartingPoint
+    from analysis.chapter.context import HookCounts
+    from analysis.chapter.inner import InnerLayer
+    from analysis.chapter.running import Execution
+    from analysis.chapter.subject import Subject
+    from dashboard.service import Resident
 
 
 def show(experiments: Experiments) -> None:
@@ -31,7 +41,9 @@ def show_context_managers(experiments: Experiments) -> None:
         "at the end.",
     )
 
-    def experiment(subject, resident):
+    def experiment(
+        subject: Subject, resident: Resident
+    ) -> tuple[Execution[HookCounts], Execution[HookCounts], str]:
         from analysis.chapter.context import failures
 
         return failures(subject)
@@ -63,7 +75,7 @@ def show_inner_layers(experiments: Experiments) -> None:
     )
     image = experiments.image
 
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> tuple[InnerLayer, ...]:
         from analysis.chapter.inner import inner_layers
 
         return inner_layers(subject, resident.probes, image.predicted)
@@ -76,7 +88,7 @@ def show_inner_layers(experiments: Experiments) -> None:
                 shape_text(row.activation_shape),
                 f"raises {row.product.error.split(':')[0]}"
                 if row.product.error
-                else f"works: {shape_text(row.product.value)}",
+                else f"works: {shape_text(row.product.result)}",
                 None if row.probe_accuracy is None else f"{row.probe_accuracy:.1%}",
             )
             for row in layers
@@ -124,18 +136,15 @@ def show_why_backward(experiments: Experiments) -> None:
     )
     image = experiments.image
 
-    def layers(subject, resident):
-        return subject.body, [info.name for info in subject.stages]
-
-    body, names = experiments.perform("stages", layers)
+    body, names = experiments.perform("stages", _body_and_stages)
     layer = chosen_layer(names, selectbox=False)
 
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> tuple[Execution[GradientCheck], str]:
         from analysis.chapter.backward import check_gradient
 
         return check_gradient(subject, layer, image.predicted)
 
-    def experiment_at_body(subject, resident):
+    def experiment_at_body(subject: Subject, resident: Resident) -> Execution[GradientCheck]:
         from analysis.chapter.backward import check_gradient
 
         return check_gradient(subject, subject.body, image.predicted)[0]
@@ -176,12 +185,9 @@ def show_scalar_outputs(experiments: Experiments) -> None:
     )
     image = experiments.image
 
-    def layers(subject, resident):
-        return subject.body, [info.name for info in subject.stages]
+    layer = chosen_layer(experiments.perform("stages", _body_and_stages)[1], selectbox=False)
 
-    layer = chosen_layer(experiments.perform("stages", layers)[1], selectbox=False)
-
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> tuple[Execution[None], tuple[StartingPoint, ...]]:
         from analysis.chapter.backward import starting_points
 
         return starting_points(subject, layer, image.predicted)
@@ -231,6 +237,10 @@ def chosen_layer(names: list[str], selectbox: bool = True) -> str:
             width=320,
         )
     return st.session_state.get(state.CHAPTER_LAYER) or names[max(0, len(names) - 2)]
+
+
+def _body_and_stages(subject: Subject, resident: Resident) -> tuple[str, list[str]]:
+    return subject.body, [info.name for info in subject.stages]
 
 
 def _python_name(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from dashboard.chapter.asking import Experiments
@@ -10,6 +12,13 @@ from dashboard.figures.activation_history import histogram_figure, history_chart
 from dashboard.figures.overlay import CONFIG
 from dashboard.frame import theme
 from dashboard.service import service
+
+if TYPE_CHECKING:
+    from analysis.chapter.hooks import ForwardPass, Lifetime, StoredActivation
+    from analysis.chapter.running import Execution
+    from analysis.chapter.subject import Subject
+    from analysis.learner.activations import ActivationHistory
+    from dashboard.service import Resident
 
 
 def show(experiments: Experiments) -> None:
@@ -32,7 +41,7 @@ def show_what_a_hook_is(experiments: Experiments) -> None:
         "output.",
     )
 
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> Execution[ForwardPass]:
         from analysis.chapter.hooks import forward_pass
 
         return forward_pass(subject)
@@ -64,7 +73,9 @@ def show_which_layer(experiments: Experiments) -> None:
         "class weights.",
     )
 
-    def experiment(subject, resident):
+    def experiment(
+        subject: Subject, resident: Resident
+    ) -> tuple[str, list[tuple[str, tuple[int, int, int], int]], list[tuple[str, str]]]:
         from analysis.explain.trace import capture
 
         record = capture(subject.network, subject.x, [subject.body], gradients=False)
@@ -101,7 +112,7 @@ def show_why_a_hook(experiments: Experiments) -> None:
         "and checks after the prediction whether it still exists.",
     )
 
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> Execution[Lifetime]:
         from analysis.chapter.hooks import body_lifetime
 
         return body_lifetime(subject)
@@ -126,7 +137,7 @@ def show_activation_stats(experiments: Experiments) -> None:
         "what it recorded while **this learner** was fine-tuned (for the first 16 pictures of each batch).",
     )
 
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> tuple[ActivationHistory | None, list[str], list[str]]:
         from fastai.callback.hook import ActivationStats, HookCallback
 
         from analysis.chapter.running import source_of
@@ -188,7 +199,7 @@ def show_storing_hook(experiments: Experiments) -> None:
         "change the tensor in place. CAM Lens itself uses this class.",
     )
 
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> tuple[str, Execution[StoredActivation]]:
         from analysis.chapter.hooks import stored_activation
 
         return stored_activation(subject)

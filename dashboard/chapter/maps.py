@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -17,7 +17,12 @@ from dashboard.figures.score_grid import score_grid_figure
 from dashboard.frame import theme
 
 if TYPE_CHECKING:
-    from analysis.chapter.scores import LocationScore
+    from analysis.chapter.modes import GraphMemory, ModeComparison
+    from analysis.chapter.pictures import DecodedPicture
+    from analysis.chapter.running import Execution
+    from analysis.chapter.scores import LocationScore, ScoreMaps
+    from analysis.chapter.subject import Subject
+    from dashboard.service import Resident
 
 MANY_CLASSES = 12
 """With more classes than this, the table of scores lists only the two that are compared."""
@@ -41,13 +46,13 @@ def show_eval_and_no_grad(experiments: Experiments) -> None:
         "network**. `no_grad()` changes no number: it saves the memory that a backward pass would need.",
     )
 
-    def modes(subject, resident):
+    def modes(subject: Subject, resident: Resident) -> ModeComparison:
         from analysis.chapter.modes import compare_modes
 
         others = experiments.others()
         return compare_modes(subject, subject.x[:0] if others is None else others)
 
-    def memory(subject, resident):
+    def memory(subject: Subject, resident: Resident) -> tuple[Execution[GraphMemory], Execution[GraphMemory]]:
         from analysis.chapter.modes import compare_memory
 
         return compare_memory(subject)
@@ -118,7 +123,9 @@ def show_einsum(experiments: Experiments) -> None:
     )
     image = experiments.image
 
-    def experiment(subject, resident):
+    def experiment(
+        subject: Subject, resident: Resident
+    ) -> tuple[Execution[ScoreMaps], Execution[LocationScore] | None]:
         from analysis.chapter.scores import score_maps
 
         return score_maps(subject, image.predicted)
@@ -209,7 +216,9 @@ def show_class_order(experiments: Experiments) -> None:
         "is.",
     )
 
-    def experiment(subject, resident):
+    def experiment(
+        subject: Subject, resident: Resident
+    ) -> tuple[Execution[list[tuple[int, Any]]], list[float], list[float]]:
         import torch
 
         from analysis.chapter.pictures import class_order
@@ -246,7 +255,7 @@ def show_decode(experiments: Experiments) -> None:
         "`decode` reverses the pipeline and returns the pixels.",
     )
 
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> Execution[DecodedPicture]:
         from analysis.chapter.pictures import decode_picture
 
         return decode_picture(subject, resident.loaded.learn.dls)

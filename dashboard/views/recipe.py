@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -18,6 +22,11 @@ from dashboard.frame import chosen_run, clear_messages, heed_link, theme
 from dashboard.recipe_jobs import AblationJob, board
 from dashboard.service import Resident, service
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from analysis.explain.ablation_recipe import Change, Choices, Effect
+
 STANDARD_CAPTION = "Standard Grad-CAM"
 BADGES = {"raises": ":gray-badge[raises]", "silent": ":red-badge[silent]", "harmless": ":blue-badge[harmless]"}
 
@@ -25,7 +34,7 @@ BADGES = {"raises": ":gray-badge[raises]", "silent": ":red-badge[silent]", "harm
 def layers_of(run: Run, image: ChosenImage) -> tuple[list[str], str | None]:
     """Return the names of the stages, and of the last layer whose output the network changes in place."""
 
-    def experiment(resident: Resident, x):
+    def experiment(resident: Resident, x: Tensor) -> tuple[list[str], str | None]:
         from analysis.explain import explainable_layers, stage_layers
         from analysis.explain.ablation_recipe import overwritten_layer
 
@@ -36,10 +45,12 @@ def layers_of(run: Run, image: ChosenImage) -> tuple[list[str], str | None]:
     return service().live(run, image.id, "ablation layers", experiment)
 
 
-def effects_on(run: Run, image: ChosenImage, layer: str, part: str, variants: tuple):
+def effects_on(
+    run: Run, image: ChosenImage, layer: str, part: str, variants: tuple[Choices, ...]
+) -> tuple[list[Effect], np.ndarray]:
     """Return the effects of some variants on the picture, in their order, and the standard map."""
 
-    def experiment(resident: Resident, x):
+    def experiment(resident: Resident, x: Tensor) -> tuple[list[Effect], np.ndarray]:
         from analysis.explain.ablation_recipe import BATCH_MATES, STANDARD, AblationRunner, effects
 
         others = [file for file in run.manifest.split["valid"] if file != image.id]
@@ -47,7 +58,9 @@ def effects_on(run: Run, image: ChosenImage, layer: str, part: str, variants: tu
         batch_mates = service().batch(run, chosen) if chosen else None
         runner = AblationRunner(resident.loaded.model, x, layer, run.manifest.normalize)
         maps = runner.run(x, variants, batch_mates)[0]
-        return effects(maps, variants), maps[STANDARD].values
+        standard = maps[STANDARD].values
+        assert standard is not None
+        return effects(maps, variants), standard
 
     return service().live(run, image.id, ("ablation", part, layer, variants), experiment)
 
@@ -57,21 +70,21 @@ def number(value: float) -> str:
     return "—" if math.isnan(value) else f"{value:+.3f}"
 
 
-def moved(effect) -> str:
+def moved(effect: Effect) -> str:
     """Return in words whether and how far the hottest point moved."""
     if effect.moved is None:
         return "—"
     return f"moves by {effect.distance:.0%}" if effect.moved else "stays"
 
 
-def verdict(effect) -> str:
+def verdict(effect: Effect) -> str:
     """Return the line under a map: its outcome, correlation and hottest point."""
     if effect.outcome == "raises":
         return BADGES["raises"]
     return f"{BADGES[effect.outcome]} correlation {number(effect.correlation)}, hottest point {moved(effect)}"
 
 
-def alone_table(changes, results) -> pd.DataFrame:
+def alone_table(changes: Sequence[Change], results: Sequence[Effect]) -> pd.DataFrame:
     """Return one row for each change, for the page and for the CSV."""
     return pd.DataFrame(
         {
@@ -86,7 +99,13 @@ def alone_table(changes, results) -> pd.DataFrame:
     )
 
 
-def show_maps(run: Run, image: ChosenImage, standard, changes, results) -> None:
+def show_maps(
+    run: Run,
+    image: ChosenImage,
+    standard: np.ndarray,
+    changes: Sequence[Change],
+    results: Sequence[Effect],
+) -> None:
     """Show the standard map and every changed one over the picture."""
     photo = service().decoded(run, image.id, run.manifest.recipe.size)
     grid = st.grid(5, min_column_width=170, gap="medium")
@@ -102,7 +121,9 @@ def show_maps(run: Run, image: ChosenImage, standard, changes, results) -> None:
         cell.markdown(verdict(effect))
 
 
-def show_combinations(run: Run, image: ChosenImage, layer: str, changes, alone) -> None:
+def show_combinations(
+    run: Run, image: ChosenImage, layer: str, changes: Sequence[Change], alone: Sequence[Effect]
+) -> None:
     """Show the map of several changes together, and the outcomes of all pairs."""
     from analysis.explain.ablation_recipe import change_pairs, combine
     from analysis.explain.errors import ExplainError
@@ -172,7 +193,7 @@ def set_table(table: pd.DataFrame) -> pd.DataFrame:
     return shown.rename(columns={**names, "high": "10 % are above"})
 
 
-def show_whole_set(run: Run, layer: str, changes) -> None:
+def show_whole_set(run: Run, layer: str, changes: Sequence[Change]) -> None:
     """Show the results for the whole validation set, which are computed once in the background and saved."""
     from analysis.explain.ablation_recipe.whole_set import load_table, summary
 
@@ -214,7 +235,7 @@ def show_whole_set(run: Run, layer: str, changes) -> None:
         ):
             st.download_button(
                 label,
-                data=lambda frame=frame: frame.to_csv(index=False),
+                data=partial(frame.to_csv, index=False),
                 file_name=f"{name}-{run.name}.csv",
                 mime="text/csv",
                 icon=":material/download:",
