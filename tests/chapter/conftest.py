@@ -14,7 +14,9 @@ from analysis.chapter.subject import Subject, state_digest
 @pytest.fixture
 def subject() -> Subject:
     torch.manual_seed(0)
-    return Subject(classifier(dtype=torch.float32), pictures(1, dtype=torch.float32))
+    net = classifier(dtype=torch.float32)
+    net[0][1].num_batches_tracked.fill_(11)  # as after a fine-tune
+    return Subject(net, pictures(1, dtype=torch.float32))
 
 
 @pytest.fixture(autouse=True)
