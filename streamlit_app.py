@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import state
+
 ICON = Path(__file__).parent / "docs" / "icon.png"
 st.set_page_config(page_title="CAM Lens", page_icon=str(ICON), layout="wide")
 st.logo(str(ICON), size="large")
@@ -95,4 +97,7 @@ page = st.navigation(
         ],
     }
 )
+if st.session_state.get(state.VISITED) != page.url_path:
+    st.session_state[state.VISITED] = page.url_path
+    st.session_state.pop(state.UNKNOWN, None)  # what is unknown in a link concerns one visit of a page
 page.run()

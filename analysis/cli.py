@@ -16,9 +16,9 @@ from analysis.errors import CamLensError
 from analysis.learner.recipe import ARCHITECTURES, HEADS
 from analysis.learner.recipes import ALL_SOURCES, AnyRecipe, recipe_for
 from analysis.learner.text.recipe import TEXT_ARCHITECTURES
+from analysis.predictions import open_predictions, results_of
 from analysis.progress import ProgressEvent, Report
-from analysis.runs import Run, list_broken, list_runs, open_run, runs_root
-from analysis.summary import error_rate
+from analysis.runs import Run, list_broken, list_runs, open_run, restore_runs, runs_root
 from analysis.words_command import add_arguments as add_words_arguments
 from analysis.words_command import print_words
 
@@ -190,7 +190,7 @@ def _explain(options: argparse.Namespace) -> None:
     run = open_run(run_path(options.run))
     from analysis.export import write_maps
 
-    count = write_maps(
+    written = write_maps(
         run,
         Path(options.out),
         methods=options.methods,
@@ -200,7 +200,9 @@ def _explain(options: argparse.Namespace) -> None:
         target=options.target,
         precision=options.precision,
     )
-    print(f"Maps of {count} images: {options.out}")
+    for (layer, method), reason in written.refused.items():
+        print(f"note: no map by {method} at layer {layer}: {reason}")
+    print(f"Maps of {written.images} images: {options.out}")
 
 
 def _planted(options: argparse.Namespace) -> None:
@@ -209,17 +211,19 @@ def _planted(options: argparse.Namespace) -> None:
     from analysis.planted import planted_effects, planted_summary
     from analysis.shortcut import shortcut_table
 
-    print(shortcut_table(run.predictions(), run.manifest.data_root).round(3).to_string(index=False))
+    print(shortcut_table(open_predictions(run), run.manifest.data_root).round(3).to_string(index=False))
     print()
     print(planted_summary(planted_effects(load(run))).round(2).to_string(index=False))
 
 
 def _runs(options: argparse.Namespace) -> None:
+    for sentence in restore_runs():
+        print(sentence)
     runs = list_runs()
     print(f"{len(runs)} runs in {runs_root()}")
     for run in runs:
         try:
-            rate = error_rate(run.predictions())
+            rate = results_of(run).error_rate
             print(f"{run.name}  {run.manifest.kind}  {run.manifest.created}  error rate {rate:.3f}")
         except CamLensError as error:
             print(f"{run.name}  cannot be used: {error}")
@@ -235,9 +239,13 @@ def run_path(given: str) -> Path:
 
 def _conclude(run: Run, options: argparse.Namespace) -> None:
     if options.progress == "text":
-        table = run.predictions()
+        results = results_of(run)
+        if results.missing:
+            from analysis.evaluation import missing_examples, missing_sentence
+
+            print(missing_sentence(run, missing_examples(run)))
         noun = "texts" if run.manifest.kind == "words" else "images"
-        print(f"Error rate {error_rate(table):.3f} on {len(table)} validation {noun}: {run.path}")
+        print(f"Error rate {results.error_rate:.3f} on {results.examples} validation {noun}: {run.path}")
 
 
 def _reporter(options: argparse.Namespace) -> Report:

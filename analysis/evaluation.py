@@ -10,25 +10,36 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from analysis.data.source import LabelledImages
 from analysis.learner.loaded import Loaded, load_any
+from analysis.predictions.file import stored_key, write_predictions
 from analysis.progress import ProgressEvent, Report, silent
-from analysis.runs import MANIFEST, PREDICTIONS, WEIGHTS, Manifest, Run, read_manifest, sha256
+from analysis.runs import (
+    EXAMPLES,
+    MANIFEST,
+    PREDICTIONS,
+    SCHEMA,
+    WEIGHTS,
+    Manifest,
+    Run,
+    RunError,
+    read_manifest,
+    sha256,
+)
 from analysis.writer import run_writer
 
-_KEY = b"camlens.key"  # in the Parquet file's own metadata: what the table was computed from
+_NAMED = 10  # missing images that a sentence names
 
 
 def evaluate(run: Run, loaded: Loaded | None = None, force: bool = False, report: Report = silent) -> Run:
     """Bring a run's predictions table up to date and return the run with its new digest.
 
     Nothing is computed while the weights and the examples are those of the table that is there, unless
-    `force`. Waits where another process is fitting or evaluating this run, and goes by the manifest that
-    is there then.
+    `force` or where the run is of schema 1, which this rewrites. Validation images that are gone get no row;
+    the report names them. Waits where another process is fitting or evaluating this run, and goes by the
+    manifest that is there then.
 
     Parameters
     ----------
@@ -37,7 +48,7 @@ def evaluate(run: Run, loaded: Loaded | None = None, force: bool = False, report
 
     Raises
     ------
-    RunError : the weights were changed, or validation examples are missing
+    RunError : the weights were changed, or all validation examples are missing
     ImageError : a validation image is damaged
     """
 
@@ -53,12 +64,54 @@ def evaluate(run: Run, loaded: Loaded | None = None, force: bool = False, report
 def evaluate_held(run: Run, loaded: Loaded | None = None, force: bool = False, report: Report = silent) -> Run:
     """Do what `evaluate` does, for a caller that holds the right to write the run folder."""
     key, path = _key(run), run.path / PREDICTIONS
-    if not force and _stored_key(path) == key and sha256(path) == run.manifest.files.get(PREDICTIONS):
+    current = run.manifest.schema == SCHEMA and run.manifest.results
+    if not force and current and stored_key(path) == key and sha256(path) == run.manifest.files.get(PREDICTIONS):
         return run
-    _write(predict(loaded or load_any(run), run.manifest.split["valid"], report), path, key)
-    manifest = replace(run.manifest, files={**run.manifest.files, PREDICTIONS: sha256(path)})
+    files = run.examples().names("valid")
+    missing = _missing(run, files)
+    if missing:
+        report(ProgressEvent("evaluate", missing_sentence(run, missing), 0.0))
+    gone = set(missing)
+    table = predict(loaded or load_any(run), [file for file in files if file not in gone], report)
+    write_predictions(table, path, key)
+    digests = {**run.manifest.files, PREDICTIONS: sha256(path)}
+    if run.manifest.schema != SCHEMA:
+        run.examples().write(run.path / EXAMPLES)
+        digests[EXAMPLES] = sha256(run.path / EXAMPLES)
+    mistakes = int((table["label"] != table["predicted"]).sum())
+    results = {"examples": len(table), "mistakes": mistakes, "missing": len(missing)}
+    manifest = replace(run.manifest, schema=SCHEMA, files=digests, results=results)
     write_manifest(manifest, run.path)
     return Run(run.path, manifest)
+
+
+def missing_examples(run: Run) -> list[str]:
+    """Return the validation examples that have no prediction, because they were gone."""
+    there = set(run.predictions(["path"])["path"])
+    return [name for name in run.examples().names("valid") if name not in there]
+
+
+def missing_sentence(run: Run, missing: Sequence[str]) -> str:
+    """Return a sentence that names validation images which are gone, the first of them where they are many."""
+    names = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else "")
+    count = run.manifest.counts["valid"]
+    return (
+        f"{len(missing):,} of {count:,} validation images of {run.name} are missing under "
+        f"{run.manifest.data_root} and have no prediction: {names}"
+    )
+
+
+def _missing(run: Run, files: Sequence[str]) -> list[str]:
+    """Return the images that are gone; raise RunError where none is left."""
+    if run.manifest.kind == "words":  # all texts lie in one source, which is there or not
+        return []
+    missing = [file for file in files if not run.image_path(file).is_file()]
+    if len(missing) == len(files):
+        raise RunError(
+            f"All {len(files):,} validation images of {run.name} are missing under {run.manifest.data_root}, the "
+            f"first one {files[0]}. Put the folder back, or fit again on the images as they are now."
+        )
+    return missing
 
 
 def predict(loaded: Loaded, files: Sequence[str], report: Report = silent) -> pd.DataFrame:
@@ -68,13 +121,12 @@ def predict(loaded: Loaded, files: Sequence[str], report: Report = silent) -> pd
     loss (cross entropy, nats), margin (highest minus second probability), entropy (nats), split,
     probabilities (list of float32 in vocabulary order); of words also text.
     """
-    manifest = loaded.run.manifest
+    examples = loaded.run.examples()
     logits = loaded.logits(files, report)
-    answers = torch.tensor([manifest.labels[file] for file in files])
-    validation = set(manifest.split["valid"])
-    table = _table(logits, answers, manifest.class_names)
+    answers = torch.tensor([examples.labels[file] for file in files])
+    table = _table(logits, answers, loaded.run.manifest.class_names)
     table.insert(0, "path", list(files))
-    table.insert(8, "split", ["valid" if file in validation else "train" for file in files])
+    table.insert(8, "split", ["valid" if examples.sides[file] else "train" for file in files])
     for name, column in loaded.columns(files).items():
         table[name] = column
     return table
@@ -110,17 +162,6 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write(table: pd.DataFrame, path: Path, key: str) -> None:
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _KEY: key.encode()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        pq.write_table(arrow, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _key(run: Run) -> str:
     """Say what the predictions depend on: the weights, and the examples as they are on the disk now."""
     now = _texts_now(run) if run.manifest.kind == "words" else _images_now(run)
@@ -139,28 +180,19 @@ def _images_now(run: Run) -> dict[str, str]:
     The times of the validation images count here and not in the fingerprint: pixels can change at an equal
     number of bytes, but data that was only copied is no reason to train again.
     """
-    manifest = run.manifest
-    valid = set(manifest.split["valid"])
-    files = tuple(manifest.labels)
+    manifest, examples = run.manifest, run.examples()
+    files = tuple(examples.labels)
     now = LabelledImages(
         source=manifest.recipe.source,
         task=manifest.recipe.task,
         root=Path(manifest.data_root),
         files=files,
-        labels=tuple(manifest.vocabulary[manifest.labels[file]] for file in files),
-        valid=tuple(file in valid for file in files),
+        labels=tuple(manifest.vocabulary[label] for label in examples.labels.values()),
+        valid=tuple(examples.sides.values()),
     )
-    times = [_modified(run.image_path(file)) for file in manifest.split["valid"]]
+    times = [_modified(run.image_path(file)) for file in examples.names("valid")]
     return {"data": now.fingerprint(), "times": hashlib.sha256(json.dumps(times).encode()).hexdigest()}
 
 
 def _modified(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else -1
-
-
-def _stored_key(path: Path) -> str | None:
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException):
-        return None
-    return metadata.get(_KEY, b"").decode()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from analysis.data.images import open_image
 from analysis.errors import CamLensError
-from analysis.explain import ExplainError, explainable_layers, stage_layers, trace
-from analysis.explain.probe import Probe, probes_of
+from analysis.explain import ExplainError, stage_layers, trace
+from analysis.explain.maps import Explanation
+from analysis.explain.probe import Probe
+from analysis.learner.probes.files import probes_of
 from analysis.learner.store import LoadedLearner, load
+from analysis.maps_file import save_maps
+from analysis.predictions import Browse, open_predictions
 from analysis.runs import Run
 
 _BATCH = 16
@@ -22,6 +26,14 @@ _BATCH = 16
 
 class ExportError(CamLensError, ValueError):
     """The maps that were asked for cannot be made; the message says why."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_maps` did: the number of images, and {(layer, method): why there is no map of it}."""
+
+    images: int
+    refused: dict[tuple[str, str], str]
 
 
 def write_maps(
@@ -33,12 +45,10 @@ def write_maps(
     errors: int = 16,
     target: str = "predicted",
     precision: str = "fp32",
-) -> int:
-    """Explain images of a run and write their maps to an NPZ file; return how many images.
+) -> Written:
+    """Explain images of a run and write their maps to an NPZ file.
 
-    The file holds `images` (N,) names, `class_names` (C,), `logits` (N, C) float32, `targets` (N,), for
-    contrasts also `against` (N,), and for each layer and method an array "<layer>/<method>" (N, h, w)
-    float32: signed, not normalised, at the layer's own resolution.
+    `analysis.maps_file.save_maps` says what the file holds.
 
     Parameters
     ----------
@@ -49,10 +59,14 @@ def write_maps(
         the true class is not known, rather than the second most probable) or a class name
     precision : "fp32", or "bf16" where the processor is faster in it
 
+    Returns
+    -------
+    How many images there are, and the pairs of layer and method that could not be written.
+
     Raises
     ------
-    ExportError : no such image, class, layer or method, or none that is wrong; `errors` below 1; `out` is
-        a folder
+    ExportError : no such image, class, layer or method, or none that is wrong; no map can be made at all;
+        `errors` below 1; `out` is a folder
     ImageError : an image cannot be opened
     """
     if out.is_dir():
@@ -61,7 +75,7 @@ def write_maps(
         raise ExportError(f"The number of mistakes to explain is {errors}; give at least 1.")
     names = list(images) if images is not None else _worst(run, errors)
     loaded = load(run)
-    labels = [run.manifest.labels.get(name, -1) for name in names]
+    labels = [run.examples().labels.get(name, -1) for name in names]
     try:
         chosen = list(layers) if layers else [_last_stage(loaded)]
         probes = probes_of(run)
@@ -71,30 +85,43 @@ def write_maps(
         ]
     except ExplainError as error:
         raise ExportError(str(error)) from error
-    arrays: dict[str, Any] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    arrays |= {"images": np.array(names), "class_names": np.array(run.manifest.class_names)}
+    refused = {pair: reason for part in parts for pair, reason in part.refused.items()}
+    kept = [pair for pair in parts[0].maps if pair not in refused]  # those that every batch has
+    if not kept:
+        raise ExportError(" ".join(dict.fromkeys(refused.values())))
+    maps = {pair: np.concatenate([_array(part.maps[pair]) for part in parts]) for pair in kept}
+    logits = np.concatenate([_array(part.logits) for part in parts])
+    targets = np.concatenate([_array(part.targets) for part in parts if part.targets is not None])
+    against = [_array(part.against) for part in parts if part.against is not None]
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            save_maps(
+                file,
+                names,
+                run.manifest.class_names,
+                logits,
+                targets,
+                maps,
+                np.concatenate(against) if against else None,
+            )
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    return len(names)
+    return Written(len(names), refused)
 
 
 def _worst(run: Run, count: int) -> list[str]:
-    table = run.predictions()
-    wrong = table[table["label"] != table["predicted"]].sort_values("loss", ascending=False)
-    if wrong.empty:
+    worst = open_predictions(run).page(Browse(), 0, count)
+    if not worst:
         raise ExportError(f"The run {run.name} has no mistakes to explain; name images with --images.")
-    return wrong["path"].head(count).tolist()
+    return [row["path"] for row in worst]
 
 
 def _last_stage(loaded: LoadedLearner) -> str:
     blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
-    return stage_layers(explainable_layers(loaded.model, blank))[-1].name
+    return stage_layers(loaded.model, blank)[-1].name
 
 
 def _explain(
@@ -106,15 +133,15 @@ def _explain(
     methods: Sequence[str],
     target: str,
     precision: str,
-) -> dict[str, np.ndarray]:
-    known = loaded.run.manifest.labels
+) -> Explanation:
+    known = loaded.run.examples().labels
     x = loaded.batch([open_image(loaded.run.image_path(n) if n in known else n) for n in names])
     taken = trace(loaded.model, x, layers, precision, probes)
-    result = taken.explain(methods, _targets(loaded.run, taken.logits, names, labels, target))
-    arrays = {"logits": result.logits.cpu().numpy(), "targets": result.targets.cpu().numpy()}
-    if result.against is not None:
-        arrays["against"] = result.against.cpu().numpy()
-    return arrays | {f"{layer}/{method}": maps.cpu().numpy() for (layer, method), maps in result.maps.items()}
+    return taken.explain(methods, _targets(loaded.run, taken.logits, names, labels, target))
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()
 
 
 def _targets(

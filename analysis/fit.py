@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,17 +14,22 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from analysis.data.examples import Examples
 from analysis.data.labelled import Labelled
 from analysis.evaluation import evaluate_held, write_manifest
-from analysis.explain.probe import Probe, fit_probe, save_probes
+from analysis.explain.probe import Probe
 from analysis.fit_steps import FitSteps, Trained
+from analysis.fitting.places import changes_since, is_of, occupied, places, run_of
 from analysis.learner.loaded import Loaded
+from analysis.learner.probes.files import save_probes
+from analysis.learner.probes.fit import fit_probe
 from analysis.learner.recipes import AnyRecipe
 from analysis.learner.text.recipe import TextRecipe
 from analysis.learner.training import TrainingError
 from analysis.learner.weights_file import save_weights
 from analysis.progress import ProgressEvent, Report, Timed, silent, within
 from analysis.runs import (
+    EXAMPLES,
     MANIFEST,
     PROBES,
     WEIGHTS,
@@ -50,14 +56,15 @@ def fit(
 ) -> Run:
     """Train a learner as the recipe says and return its run, complete with predictions and probes.
 
-    A run of the same recipe on the same data that is already there is returned as it is. The run folder
+    A run of the same recipe on the same data that is already there is returned as it is. A run of the same
+    recipe on other data stays too: the new one gets the next free number, and a note says so. The run folder
     appears when it is complete; a process killed before leaves nothing that the next call minds.
 
     Parameters
     ----------
     run_dir : where the run goes; a folder named after the recipe, under `runs_root()`, where none is given
     report : receives the progress of the whole job
-    force : train again, also over a run of another recipe or a damaged one
+    force : train again in the place of whatever run is there, also one of another recipe or a damaged one
     device : CUDA where there is one, unless named
 
     Raises
@@ -71,19 +78,31 @@ def fit(
     recipe = steps.recipe
     target = Path(run_dir).expanduser().absolute() if run_dir else runs_root() / recipe.run_name()
 
-    def waiting() -> None:
-        timed(ProgressEvent("data", f"Another process is fitting {target.name}; waiting for it", 0.0))
+    data: Labelled | None = None
+    earlier: Run | None = None
+    for place in places(target):
+        with run_writer(place, partial(_say_waiting, timed, place)) as writer:
+            if data is None:
+                _refuse_other(target, recipe, force)
+                data = steps.data(within(timed, 0.0, _DATA_SHARE))
+            run = None if force else run_of(place, recipe)
+            if run is None or not is_of(run, data):
+                if occupied(place) and not force:
+                    earlier = run or earlier
+                    continue
+                if earlier is not None:
+                    notes = (*notes, changes_since(earlier, data, place.name))
+                    timed(ProgressEvent("data", notes[-1], _DATA_SHARE))
+                _refuse_strangers(place)
+                timed.restart(_DATA_SHARE)
+                run = _make(steps, data, notes, writer, within(timed, _DATA_SHARE, 1.0), device)
+            timed(ProgressEvent("done", f"The run {run.name} is ready", 1.0))
+            return run
+    raise AssertionError("places never end")
 
-    with run_writer(target, waiting) as writer:
-        _refuse_other(target, recipe, force)
-        data = steps.data(within(timed, 0.0, _DATA_SHARE))
-        run = None if force else _same(target, recipe, data)
-        if run is None:
-            _refuse_strangers(target)
-            timed.restart(_DATA_SHARE)
-            run = _make(steps, data, notes, writer, within(timed, _DATA_SHARE, 1.0), device)
-    timed(ProgressEvent("done", f"The run {run.name} is ready", 1.0))
-    return run
+
+def _say_waiting(report: Report, place: Path) -> None:
+    report(ProgressEvent("data", f"Another process is fitting {place.name}; waiting for it", 0.0))
 
 
 def _steps(recipe: AnyRecipe) -> FitSteps:
@@ -138,16 +157,6 @@ def _refuse_strangers(target: Path) -> None:
         )
 
 
-def _same(target: Path, recipe: AnyRecipe, data: Labelled) -> Run | None:
-    """Return the run that stands at `target` where it is of this recipe and this data."""
-    try:
-        run = open_run(target)
-    except RunError:
-        return None
-    same = run.manifest.recipe == recipe and run.manifest.fingerprint == data.fingerprint()
-    return run if same else None
-
-
 def _make(
     steps: FitSteps,
     data: Labelled,
@@ -166,8 +175,14 @@ def _make(
     report(ProgressEvent("save", "Saving the weights", train_end))
     folder = writer.start()
     place = trained.learn.dls.device
-    files = {WEIGHTS: save_weights(trained.learn.model, folder), **trained.keep(folder)}
-    manifest = _manifest(steps, data, trained, place, files, notes)
+    examples = Examples.of(data)
+    examples.write(folder / EXAMPLES)
+    files = {
+        WEIGHTS: save_weights(trained.learn.model, folder),
+        EXAMPLES: sha256(folder / EXAMPLES),
+        **trained.keep(folder),
+    }
+    manifest = _manifest(steps, data, examples.counts(), trained, place, files, notes)
     # what is evaluated is what was saved and will be loaded, not what is still in memory
     del trained
     loaded = steps.load(Run(folder, manifest), data, place)
@@ -175,7 +190,7 @@ def _make(
     _probe(steps, loaded, folder, within(report, evaluate_end, 1.0))
     files = {**run.manifest.files, PROBES: sha256(folder / PROBES)}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_manifest(replace(manifest, files=files, created=now), folder)
+    write_manifest(replace(run.manifest, files=files, created=now), folder)
     writer.publish()
     return open_run(writer.target)
 
@@ -189,24 +204,18 @@ def _stage_ends(work: Mapping[str, float]) -> tuple[float, float]:
 def _manifest(
     steps: FitSteps,
     data: Labelled,
+    counts: Mapping[str, int],
     trained: Trained,
     device: torch.device,
     files: Mapping[str, str],
     notes: tuple[str, ...],
 ) -> Manifest:
-    vocabulary = data.vocabulary()
-    codes = {label: index for index, label in enumerate(vocabulary)}
-    rows = list(zip(data.files, data.labels, data.valid, strict=True))
     return Manifest(
         recipe=steps.recipe,
-        vocabulary=tuple(vocabulary),
+        vocabulary=tuple(data.vocabulary()),
         class_names=tuple(data.class_names()),
         data_root=str(data.root),
-        split={
-            "train": tuple(file for file, _, held in rows if not held),
-            "valid": tuple(file for file, _, held in rows if held),
-        },
-        labels={file: codes[label] for file, label, _ in rows},
+        counts=counts,
         fingerprint=data.fingerprint(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {os.cpu_count()} cores",
@@ -214,27 +223,26 @@ def _manifest(
         versions={name: version(name) for name in steps.libraries},
         history=tuple(trained.history),
         files=files,
-        skipped=data.skipped,
         notes=notes,
     )
 
 
 def _probe(steps: FitSteps, loaded: Loaded, folder: Path, report: Report) -> None:
     """Fit a linear probe at each layer of the network, on the training part, and write them to a folder."""
-    manifest = loaded.run.manifest
-    total = len(manifest.labels)
+    manifest, examples = loaded.run.manifest, loaded.run.examples()
+    total = len(examples.labels)
     features: dict[str, dict[str, np.ndarray]] = {}
     answers: dict[str, np.ndarray] = {}
     before = 0
     for part in ("train", "valid"):
-        files = manifest.split[part]
+        files = examples.names(part)
 
         def collected(done: int, before: int = before) -> None:
             message = f"Collecting features for the probes, {before + done} of {total} {steps.noun}"
             report(ProgressEvent("probes", message, 0.8 * (before + done) / total))
 
         features[part] = steps.features(loaded, files, collected)
-        answers[part] = np.array([manifest.labels[file] for file in files])
+        answers[part] = np.array([examples.labels[file] for file in files])
         before += len(files)
     probes: dict[str, Probe] = {}
     layers = list(features["train"])

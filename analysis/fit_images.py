@@ -11,11 +11,11 @@ from torch import nn
 
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
-from analysis.explain import explainable_layers, stage_layers
-from analysis.explain.probe import collect_features
+from analysis.explain import stage_layers
 from analysis.fit_steps import FitSteps, Trained
 from analysis.learner.activations import RecordActivations, save_activations
 from analysis.learner.finetune import loader_workers, train
+from analysis.learner.probes.collect import collect_features
 from analysis.learner.recipe import Recipe
 from analysis.learner.store import LoadedLearner, load
 from analysis.learner.weights import statistics
@@ -84,4 +84,4 @@ class ImageSteps(FitSteps[Recipe, LabelledImages, LoadedLearner]):
 
 
 def _stage_names(model: nn.Module, x: torch.Tensor) -> list[str]:
-    return [layer.name for layer in stage_layers(explainable_layers(model, x))]
+    return [layer.name for layer in stage_layers(model, x)]

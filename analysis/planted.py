@@ -17,8 +17,8 @@ from analysis.data.demo import is_current, twin
 from analysis.data.images import open_image
 from analysis.data.labelled import DataError
 from analysis.data.source import annotation
-from analysis.explain import explain, explainable_layers, stage_layers
-from analysis.explain.agreement import area_average, energy_inside
+from analysis.explain import explain, stage_layers
+from analysis.explain.measures.localisation import area_average, energy_inside
 from analysis.learner.store import LoadedLearner
 from analysis.progress import ProgressEvent, Report, silent
 
@@ -53,14 +53,14 @@ def planted_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataFr
     root = Path(run.manifest.data_root)
     if not is_current(root.parent):
         raise DataError(f"The pictures in {root} were drawn by another version of the demo. Fit the demo again.")
-    table = run.predictions()
+    table = run.predictions(["path", "label", "predicted"])
     known = {file: annotation(root, file) for file in table["path"]}
     marked = [known[file].shortcut is not None and known[file].mask is not None for file in table["path"]]
     rows = table[marked].to_dict("records")
     if not rows:
         raise DataError(f"No picture in {root} has the mask of a planted object. Fit the demo again.")
     blank = loaded.batch([open_image(root / rows[0]["path"])])
-    last = stage_layers(explainable_layers(loaded.model, blank))[-1].name
+    last = stage_layers(loaded.model, blank)[-1].name
     found = []
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]

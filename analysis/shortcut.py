@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.labelled import DataError
+from analysis.predictions import Predictions
 
 
-def shortcut_table(predictions: pd.DataFrame, data_root: str | Path) -> pd.DataFrame:
-    """Accuracy of the validation pictures by true class and presence of the planted object.
+def shortcut_table(predictions: Predictions, data_root: str | Path) -> pd.DataFrame:
+    """Return the accuracy of the validation pictures by true class and presence of the planted object.
 
     Parameters
     ----------
-    predictions : a run's predictions table
+    predictions : a run's predictions
     data_root : the demo's `images` folder, with `truth.csv` in the `annotations` folder beside it
 
     Returns
@@ -32,7 +33,7 @@ def shortcut_table(predictions: pd.DataFrame, data_root: str | Path) -> pd.DataF
         truth = pd.read_csv(path, usecols=["file", "shortcut"])
     except (OSError, ValueError) as error:
         raise DataError(f"What was planted can't be told without {path} ({error}).") from error
-    joined = predictions[["path", "label", "predicted"]].merge(truth, left_on="path", right_on="file")
+    joined = predictions.columns("path", "label", "predicted").merge(truth, left_on="path", right_on="file")
     joined["object"] = joined["shortcut"].astype(bool).map({True: "with", False: "without"})
     joined["mistake"] = joined["label"] != joined["predicted"]
     grouped = joined.groupby(["label", "object"])["mistake"].agg(["size", "sum"]).reset_index()

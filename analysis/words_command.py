@@ -63,14 +63,14 @@ def print_words(run: Run, options: argparse.Namespace) -> None:
 
 
 def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
-    from analysis.explain.probe import load_probes
+    from analysis.learner.probes.files import probes_of
     from analysis.words.report import words_report
     from analysis.words.tables import chosen_target, review_summary, review_table
 
     text = sys.stdin.read() if options.text == "-" else options.text
     names = loaded.run.manifest.class_names
     target = chosen_target(options.target, options.against, names)
-    report = words_report(loaded, text, names, target, load_probes(loaded.run.path))
+    report = words_report(loaded, text, names, target, probes_of(loaded.run))
     row = next((row for row in report.rows if row.layer == options.layer), report.rows[-1])
     if options.layer not in (None, row.layer):
         known = ", ".join(row.layer for row in report.rows)
@@ -96,7 +96,7 @@ def _print_ranking(loaded: LoadedText, options: argparse.Namespace) -> None:
 
     names = loaded.run.manifest.class_names
     target = chosen_target(options.target, options.against, names)
-    texts = loaded.run.predictions()["text"].tolist()
+    texts = loaded.run.predictions(["text"])["text"].tolist()
     found = collect(loaded, texts, target, options.method, options.layer, options.length)
     ranking = rank_words(found, options.min_reviews)
     lexicon, sentence = compared_with_vader(ranking) if target is None else (None, "")
@@ -113,7 +113,7 @@ def _print_ranking(loaded: LoadedText, options: argparse.Namespace) -> None:
 def _print_mistakes(loaded: LoadedText, options: argparse.Namespace) -> None:
     from analysis.words.ranking import words_of_mistakes
 
-    table = loaded.run.predictions()
+    table = loaded.run.predictions(["label", "predicted", "text"])
     names = list(loaded.run.manifest.class_names)
     labels, predicted = ([names.index(name) for name in table[column]] for column in ("label", "predicted"))
     found = words_of_mistakes(loaded, table["text"].tolist(), labels, predicted, options.method, options.layer)
@@ -128,7 +128,7 @@ def _print_truth(loaded: LoadedText, options: argparse.Namespace) -> None:
 
     names = loaded.run.manifest.class_names
     target = chosen_target(options.target, options.against, names)
-    texts = loaded.run.predictions()["text"].tolist()[: options.truth]
+    texts = loaded.run.predictions(["text"])["text"].tolist()[: options.truth]
     areas = curve_areas(word_curves(loaded, texts, target, options.method, options.layer))
     print(f"Areas under the curves of {len(areas)} reviews; random: {DRAWS} orders a review, seed {SEED};")
     print("low and high: 95 % interval of the mean over reviews (Student's t); a gain above 0 beats random order")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+_REPLACED = ".old-"  # begins the name of a run that a new one is about to replace
+
 
 class RunWriter:
     """A folder under way, and the place it will take.
@@ -24,12 +26,11 @@ class RunWriter:
         """Take the run folder's path; its parent exists."""
         self.target = target
         self.folder = target.parent / f".new-{target.name}"
-        self._replaced = target.parent / f".old-{target.name}"
+        self._replaced = target.parent / f"{_REPLACED}{target.name}"
 
     def clean(self) -> None:
         """Remove what a killed writer left; needs the lock, so nobody else is writing."""
-        if self._replaced.exists() and not self.target.exists():
-            os.rename(self._replaced, self.target)  # killed between the two renames of `publish`
+        _put_back(self._replaced, self.target)
         for leftover in (self._replaced, self.folder):
             if leftover.exists():
                 shutil.rmtree(leftover)
@@ -56,7 +57,7 @@ def run_writer(target: Path, waiting: Callable[[], None]) -> Iterator[RunWriter]
     stays beside the run; where no run came to stand, neither it nor a half-written folder is left.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    path = target.parent / f".{target.name}.lock"
+    path = _lock_path(target)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -74,3 +75,31 @@ def run_writer(target: Path, waiting: Callable[[], None]) -> Iterator[RunWriter]
                 writer.clean()
                 path.unlink()
         lock.release()
+
+
+def put_back(folder: Path) -> list[Path]:
+    """Restore the runs in a folder that a killed writer moved aside and never replaced; return where they are.
+
+    A run whose lock another process holds is left alone: that process is about to replace it.
+    """
+    restored = []
+    for replaced in sorted(folder.glob(f"{_REPLACED}*")):
+        target = folder / replaced.name.removeprefix(_REPLACED)
+        if target.exists():
+            continue
+        with suppress(Timeout, OSError), FileLock(_lock_path(target), timeout=0):
+            if _put_back(replaced, target):
+                restored.append(target)
+    return restored
+
+
+def _put_back(replaced: Path, target: Path) -> bool:
+    """Undo the first rename of `publish` where the process was killed before the second; needs the lock."""
+    if not replaced.exists() or target.exists():
+        return False
+    os.rename(replaced, target)
+    return True
+
+
+def _lock_path(target: Path) -> Path:
+    return target.parent / f".{target.name}.lock"

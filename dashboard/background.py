@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
@@ -9,7 +10,10 @@ from typing import Generic, Self, TypeVar
 from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent, Report, Timed
 from analysis.runs import Run
+from dashboard.jobs import unexpected
 from dashboard.service import ImageGone
+
+_log = logging.getLogger(__name__)
 
 
 class _Stopped(Exception):
@@ -61,8 +65,11 @@ class BackgroundJob:
             self.work(Timed(said))
         except _Stopped:
             pass
-        except (CamLensError, ImageGone, OSError, RuntimeError) as problem:
+        except (CamLensError, ImageGone) as problem:
             self.error = str(problem)
+        except Exception as problem:
+            _log.exception("%s on %s failed", type(self).__name__, self.run.name)
+            self.error = unexpected(f"{type(problem).__name__}: {problem}")
         finally:
             self._ended.set()
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from analysis.browse import Browse, browse, neighbours
+from analysis.predictions import Browse
 from analysis.runs import Run
 from dashboard import state
 from dashboard.caches import predictions
@@ -42,8 +41,7 @@ def chosen_image(run: Run) -> ChosenImage | None:
     table = predictions(run)
     asked = st.query_params.get(state.IMAGE)
     image = asked or st.session_state.get(state.CURRENT_IMAGE)
-    order = _order(run)
-    known = image is not None and (image.startswith(UPLOAD) or bool((table["path"] == image).any()))
+    known = image is not None and (image.startswith(UPLOAD) or image in table)
     if asked and not known:
         st.error(
             f"The link names the picture “{asked[:80]}”, which is not in this learner's validation set.",
@@ -52,13 +50,13 @@ def chosen_image(run: Run) -> ChosenImage | None:
         st.page_link(ERRORS_PAGE, label="Choose one among the errors", icon=":material/photo_library:")
         return None
     if not known:
-        if order.empty:  # the gallery's filters left nothing over
-            order = browse(table, Browse())
-        if order.empty:
+        # the gallery's filters may leave nothing over
+        first = table.page(_view(run), 0, 1) or table.page(Browse(), 0, 1)
+        if not first:
             st.info("There is no mistake to look at. Choose any picture in the gallery.")
             st.page_link(ERRORS_PAGE, label="To the gallery", icon=":material/photo_library:")
             return None
-        image = order["path"].iloc[0]
+        image = first[0]["path"]
     if st.query_params.get(state.IMAGE) != image:
         st.query_params[state.IMAGE] = image
     view = _view(run).to_text()
@@ -72,27 +70,28 @@ def chosen_image(run: Run) -> ChosenImage | None:
 
 def step_buttons(run: Run, image: ChosenImage) -> None:
     """Back and forth through the gallery's list, with the arrow keys too."""
-    order = _order(run)
-    position, before, after = neighbours(order, image.id)
+    table, view = predictions(run), _view(run)
+    place = table.neighbours(view, image.id)
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         st.button(
             "Previous",
             icon=":material/chevron_left:",
             shortcut="Left",
-            disabled=before is None,
+            disabled=place.before is None,
             on_click=_go_to,
-            args=(before,),
+            args=(place.before,),
             key="previous_image",
         )
-        where = f"{position + 1} of {len(order)}" if position is not None else "not in the list"
+        at = place.position
+        where = "not in the list" if at is None else f"{at + 1:,} of {table.count(view):,}"
         st.markdown(where, help="Place in the gallery's list, as it is filtered and ordered there.")
         st.button(
             "Next",
             icon=":material/chevron_right:",
             shortcut="Right",
-            disabled=after is None,
+            disabled=place.after is None,
             on_click=_go_to,
-            args=(after,),
+            args=(place.after,),
             key="next_image",
         )
 
@@ -106,17 +105,17 @@ def explained(run: Run, image: ChosenImage) -> Target:
     rival = image.label if image.label not in (None, image.predicted) else image.runner_up
     choices[CONTRAST] = (image.predicted, rival)
     choices |= {f"Class: {name}": index for index, name in enumerate(names)}
-    heed_link(state.EXPLAIN, choices, "class to explain")
-    chosen = st.selectbox(
-        "Explain",
-        list(choices),
-        key=state.EXPLAIN,
-        bind="query-params",
-        width=235,
-        help="The maps show what speaks for this class. The contrast shows what speaks for the predicted "
-        "class more than for the true one (the runner-up, where the prediction is right): the score "
-        "explained is the difference of the two logits.",
-    )
+    with heed_link(state.EXPLAIN, choices, "class to explain"):
+        chosen = st.selectbox(
+            "Explain",
+            list(choices),
+            key=state.EXPLAIN,
+            bind="query-params",
+            width=235,
+            help="The maps show what speaks for this class. The contrast shows what speaks for the predicted "
+            "class more than for the true one (the runner-up, where the prediction is right): the score "
+            "explained is the difference of the two logits.",
+        )
     return choices[chosen]
 
 
@@ -128,25 +127,21 @@ def _view(run: Run) -> Browse:
     return st.session_state[state.ERRORS_VIEW]
 
 
-def _order(run: Run) -> pd.DataFrame:
-    return browse(predictions(run), _view(run))
-
-
 def _go_to(image: str) -> None:
     st.query_params[state.IMAGE] = image
     st.session_state[state.CURRENT_IMAGE] = image
 
 
 def _described(run: Run, image: str) -> ChosenImage:
-    table = predictions(run)
     names = run.manifest.class_names
     if image.startswith(UPLOAD):
         with st.spinner("Loading the learner and looking at the photo…"):
             probabilities = service().probabilities(run, image)
         label, name = None, service().upload_name(image)
     else:
-        row = table[table["path"] == image].iloc[0]
-        probabilities = np.asarray(row["probabilities"], dtype=np.float32)
+        table = predictions(run)
+        row, probabilities = table.row(image), table.probabilities(image)
+        assert row is not None  # asked for above
         label, name = names.index(row["label"]), image
     order = np.argsort(-probabilities, kind="stable")
     return ChosenImage(image, name, label, int(order[0]), int(order[1]), probabilities)

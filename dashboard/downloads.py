@@ -5,35 +5,27 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
 from analysis.explain.report import LayerReport, MethodMap
+from analysis.maps_file import save_report
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.png import multiples_png, view_png
 from dashboard.layer_controls import TITLES
 
 
-def raw_maps(report: LayerReport) -> bytes:
-    """The signed maps of all chosen methods as an NPZ file: `<method>/<layer>`, logits, class names, target."""
-    arrays: dict[str, np.ndarray] = {
-        "logits": report.logits,
-        "class_names": np.array(report.class_names),
-        "target": np.array(report.target),
-    }
-    for row in report.rows:
-        for name, found in row.maps.items():
-            if found.values is not None:
-                arrays[f"{name}/{row.layer.name}"] = found.values
+def raw_maps(report: LayerReport, image: str, method: str | None, fused: Sequence[MethodMap]) -> bytes:
+    """The signed maps of all chosen methods, and the fused maps where they are shown, as an NPZ file."""
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    save_report(file, report, image, method or "", fused)
     return file.getvalue()
 
 
 def download_buttons(
-    report: LayerReport, stem: str, options: LayerViewOptions, method: str | None, fused: Sequence[MethodMap]
+    report: LayerReport, image: str, options: LayerViewOptions, method: str | None, fused: Sequence[MethodMap]
 ) -> None:
-    """The view shown as a PNG, all raw maps as NPZ."""
+    """The view shown as a PNG, all raw maps as NPZ; `image` is the picture's name."""
+    stem = image.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")
     if method is None:
         st.download_button(
             f"PNG of {report.rows[options.layer].label.split(' · ')[0]}",
@@ -56,10 +48,11 @@ def download_buttons(
         )
     st.download_button(
         "Raw maps as NPZ",
-        data=lambda: raw_maps(report),
+        data=lambda: raw_maps(report, image, method, fused),
         file_name=f"{stem}-maps.npz",
         mime="application/octet-stream",
         icon=":material/data_array:",
         on_click="ignore",
-        help="Signed float32 maps of every chosen method and layer at its own resolution, for numpy.load.",
+        help="Signed float32 maps for numpy.load, at each layer's own resolution, named <layer>/<method>, "
+        "the fused ones fused-<how>/<method>, as in the file of `python -m analysis explain`.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analysis.browse import SORTS, Browse
+from analysis.predictions import SORTS, Browse
 from dashboard import state
 
 FULL_RANGE = (0.0, 1.0)

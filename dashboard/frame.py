@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
@@ -10,11 +11,12 @@ import streamlit as st
 from analysis.data.images import ImageError
 from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent
-from analysis.runs import Run, list_broken
+from analysis.runs import Run, list_broken, restore_runs
 from dashboard import state
 from dashboard.filters import clear_filters
 from dashboard.jobs import FitJob
 from dashboard.service import ImageGone, service
+from dashboard.words.plain import plain
 from dashboard.words.service import ReviewGone, words_service
 
 LAYERS_PAGE = "dashboard/views/layers.py"
@@ -26,6 +28,7 @@ METHODS_PAGE = "dashboard/views/methods.py"
 REVIEWS_PAGE = "dashboard/views/words_reviews.py"
 REVIEW_PAGE = "dashboard/views/words_review.py"
 WORDS_PAGE = "dashboard/views/words_set.py"
+UNKNOWN_NAMED = 5  # how many of a link's unknown values a warning names
 FIRST_PAGES = {"images": ERRORS_PAGE, "words": REVIEWS_PAGE}  # of each kind of run
 
 
@@ -61,6 +64,8 @@ def chosen_run(kind: str | None = "images") -> Run:
     A link or a choice that names a run of the other kind leads to that kind's first page. Without any run of
     images it starts the demo's, without one of words it offers to train one; it shows the progress and stops.
     """
+    for sentence in restore_runs():
+        st.toast(sentence, icon=":material/restore:")
     runs = service().runs()
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
@@ -101,22 +106,42 @@ def chosen_run(kind: str | None = "images") -> Run:
     return run
 
 
-def heed_link(key: str, known: Collection[str], what: str) -> None:
-    """Say so where the link asks for something that does not exist: its control falls back to its default."""
-    for value in st.query_params.get_all(key):
-        if value not in known:
-            st.warning(f"The link asks for the {what} “{value[:80]}”, which does not exist here; it is left out.")
+@contextmanager
+def heed_link(key: str, known: Collection[str], what: str) -> Iterator[None]:
+    """Name what the link asks for and does not exist, in a warning above the control that the block draws.
+
+    The control takes the known values of the link, or its default where there are none. Streamlit removes the
+    unknown ones from the link at once, so they are remembered: the warning stays until the control is changed
+    or the page is left.
+    """
+    remembered = st.session_state.setdefault(state.UNKNOWN, {})
+    unknown = [value for value in st.query_params.get_all(key) if value not in known]
+    if not unknown and key in remembered:
+        values, chosen = remembered[key]
+        unknown = values if st.session_state.get(key) == chosen else []
+    if unknown:
+        names = ", ".join(f"“{plain(value[:80])}”" for value in unknown[:UNKNOWN_NAMED])
+        more = f" and {len(unknown) - UNKNOWN_NAMED} more" if len(unknown) > UNKNOWN_NAMED else ""
+        st.warning(f"The link asks for {names}{more}. There is no such {what}; the rest of the link counts.")
+    yield
+    if unknown:
+        remembered[key] = unknown, st.session_state.get(key)
+    else:
+        remembered.pop(key, None)
 
 
 def _short(run: Run) -> str:
     """A name that fits the sidebar: a run's own where a person gave it one, else what tells it apart."""
     recipe = run.manifest.recipe
-    if run.name != recipe.run_name():
+    name = recipe.run_name()
+    number = run.name.removeprefix(name)  # of a later run of the recipe, on changed data
+    if not run.name.startswith(name) or not re.fullmatch(r"(-\d+)?", number):
         return run.name
+    which = name[-4:] + number
     if recipe.kind == "words":
-        return f"Words: {recipe.source} · {recipe.arch} · {run.name[-4:]}"
+        return f"Words: {recipe.source} · {recipe.arch} · {which}"
     task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
-    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {run.name[-4:]}"
+    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {which}"
 
 
 def _another_run() -> None:

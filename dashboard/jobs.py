@@ -7,6 +7,7 @@ a crash there would take the dashboard along. So a page starts the same command 
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import threading
@@ -18,6 +19,13 @@ from pathlib import Path
 from analysis.progress import ProgressEvent
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+_log = logging.getLogger(__name__)
+
+
+def unexpected(problem: str) -> str:
+    """Return what a page says of an error that no message was written for; the log has its traceback."""
+    return f"An unexpected error ended it: {problem.strip(' .')}. See the server's terminal."
 
 
 @dataclass
@@ -54,9 +62,11 @@ class FitJob:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="replace",  # a file name that is no text must not end the thread that listens
         )
-        threading.Thread(target=self._listen, name="fit-progress", daemon=True).start()
-        threading.Thread(target=self._keep_stderr, name="fit-errors", daemon=True).start()
+        errors = threading.Thread(target=self._keep_stderr, name="fit-errors", daemon=True)
+        errors.start()
+        threading.Thread(target=self._listen, args=(errors,), name="fit-progress", daemon=True).start()
         return self
 
     @property
@@ -74,23 +84,34 @@ class FitJob:
             self.cancelled, self.error = True, "Stopped on request."
             self._process.terminate()
 
-    def _listen(self) -> None:
+    def _listen(self, errors: threading.Thread) -> None:
         process = self._process
         assert process is not None
-        for line in process.stdout or ():
-            try:
-                event = ProgressEvent.from_json(line)
-            except (ValueError, TypeError):
-                self._said.append(line)
-                continue
-            if event.stage == "error":
-                self.error = self.error or event.message
-            else:
-                self.event = event
-        code = process.wait()
-        if code != 0 and self.error is None:
-            self.error = "".join(self._said).strip() or f"The fine-tune ended with exit status {code}."
-        self._ended.set()
+        try:
+            for line in process.stdout or ():
+                self._read(line)
+            code = process.wait()
+            errors.join(5.0)
+            if code != 0 and self.error is None:
+                said = "".join(self._said)
+                _log.error("python -m analysis fit ended with exit status %s:\n%s", code, said)
+                self.error = unexpected(said.strip().rpartition("\n")[2] or f"exit status {code}.")
+        except Exception as problem:
+            _log.exception("the progress of python -m analysis fit cannot be read")
+            self.error = unexpected(f"{type(problem).__name__}: {problem}")
+        finally:
+            self._ended.set()
+
+    def _read(self, line: str) -> None:
+        try:
+            event = ProgressEvent.from_json(line)
+        except (ValueError, TypeError):
+            self._said.append(line)
+            return
+        if event.stage == "error":
+            self.error = self.error or event.message
+        else:
+            self.event = event
 
     def _keep_stderr(self) -> None:
         process = self._process

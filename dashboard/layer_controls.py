@@ -32,58 +32,58 @@ class Choice:
 
 def choose_methods() -> tuple[str, ...]:
     """The methods to compute, in the order in which they were chosen; none where all were taken out."""
-    heed_link(state.METHODS, TITLES.values(), "method")
-    return tuple(
-        st.multiselect(
-            "Methods",
-            list(TITLES),
-            default=list(DEFAULT_METHODS),
-            format_func=TITLES.__getitem__,
-            key=state.METHODS,
-            bind="query-params",
-            wrap=True,
-            help="One panel each, in this order. All of them share one forward and one backward pass; those that "
-            "run the network many times are computed beside the page and can be stopped. The Methods page says "
-            "what each does.",
+    with heed_link(state.METHODS, TITLES.values(), "method"):
+        return tuple(
+            st.multiselect(
+                "Methods",
+                list(TITLES),
+                default=list(DEFAULT_METHODS),
+                format_func=TITLES.__getitem__,
+                key=state.METHODS,
+                bind="query-params",
+                wrap=True,
+                help="One panel each, in this order. All of them share one forward and one backward pass; those "
+                "that run the network many times are computed beside the page and can be stopped. The Methods "
+                "page says what each does.",
+            )
         )
-    )
 
 
 def choose_view(methods: tuple[str, ...]) -> Choice:
     """Which of the two views, and the precision."""
-    heed_link(state.VIEW, (SIDE_BY_SIDE, ONE_METHOD), "view")
-    heed_link(state.PRECISION, PRECISIONS.values(), "precision")
-    view = st.segmented_control(
-        "View",
-        [SIDE_BY_SIDE, ONE_METHOD],
-        default=SIDE_BY_SIDE,
-        required=True,
-        key=state.VIEW,
-        bind="query-params",
-        help="Side by side: every method at one layer, with a slider through the layers. Over all layers: one "
-        "method at every layer, and its layers fused into one map.",
-    )
+    with heed_link(state.VIEW, (SIDE_BY_SIDE, ONE_METHOD), "view"):
+        view = st.segmented_control(
+            "View",
+            [SIDE_BY_SIDE, ONE_METHOD],
+            default=SIDE_BY_SIDE,
+            required=True,
+            key=state.VIEW,
+            bind="query-params",
+            help="Side by side: every method at one layer, with a slider through the layers. Over all layers: one "
+            "method at every layer, and its layers fused into one map.",
+        )
     method = None
     if view == ONE_METHOD:
-        heed_link(state.ONE_METHOD, [TITLES[name] for name in methods], "method among the chosen ones")
-        method = st.selectbox(
-            "Over all layers",
-            methods,
-            format_func=TITLES.__getitem__,
-            key=state.ONE_METHOD,
+        with heed_link(state.ONE_METHOD, [TITLES[name] for name in methods], "method among the chosen ones"):
+            method = st.selectbox(
+                "Over all layers",
+                methods,
+                format_func=TITLES.__getitem__,
+                key=state.ONE_METHOD,
+                bind="query-params",
+                width=210,
+            )
+    with heed_link(state.PRECISION, PRECISIONS.values(), "precision"):
+        precision = st.selectbox(
+            "Precision",
+            list(PRECISIONS),
+            format_func=PRECISIONS.__getitem__,
+            key=state.PRECISION,
             bind="query-params",
-            width=210,
+            width=120,
+            help="What the network computes in. Auto takes bfloat16 where it was measured to be faster here with "
+            "the same maps; below the maps stands what it chose and why.",
         )
-    precision = st.selectbox(
-        "Precision",
-        list(PRECISIONS),
-        format_func=PRECISIONS.__getitem__,
-        key=state.PRECISION,
-        bind="query-params",
-        width=120,
-        help="What the network computes in. Auto takes bfloat16 where it was measured to be faster here with "
-        "the same maps; below the maps stands what it chose and why.",
-    )
     return Choice(methods, precision, method)
 
 
@@ -93,18 +93,18 @@ def display_controls(report: LayerReport, choice: Choice, width: int, place: Del
     layer, same = len(labels) - 1, False
     with place:
         if choice.method is None:
-            heed_link(state.LAYER, labels, "layer")
-            layer = st.selectbox(
-                "Open at layer",
-                range(len(labels)),
-                index=layer,
-                format_func=labels.__getitem__,
-                key=state.LAYER,
-                bind="query-params",
-                width=230,
-                help="Where the slider above the maps stands when they are drawn. The slider itself asks the "
-                "server for nothing.",
-            )
+            with heed_link(state.LAYER, labels, "layer"):
+                layer = st.selectbox(
+                    "Open at layer",
+                    range(len(labels)),
+                    index=layer,
+                    format_func=labels.__getitem__,
+                    key=state.LAYER,
+                    bind="query-params",
+                    width=230,
+                    help="Where the slider above the maps stands when they are drawn. The slider itself asks the "
+                    "server for nothing.",
+                )
         relu = st.toggle(
             "ReLU",
             key=state.RELU,

@@ -1,11 +1,13 @@
 """The ablation of Grad-CAM on a whole validation set.
 
-The network runs in private copies, so the pages go on meanwhile; only reading pictures asks the service.
+The network runs in private copies, so the pages go on meanwhile; the service only loads learner and pictures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,6 +16,9 @@ from analysis.progress import Report
 from analysis.runs import Run
 from dashboard.background import BackgroundJob, Board
 from dashboard.service import service
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -28,11 +33,16 @@ class AblationJob(BackgroundJob):
 
     def work(self, report: Report) -> None:
         """Compute every change on every validation picture and save the table."""
-        from analysis.explain.ablation_recipe.whole_set import ablate_set, save_table
+        from analysis.sweeps.ablation import ablate_set, save_table
 
         loaded = service().resident(self.run).loaded
-        files = self.run.manifest.split["valid"]
-        rows = ablate_set(loaded, files, self.layer, lambda names: service().batch(self.run, names), report)
+        files = self.run.examples().names("valid")
+
+        def batch(names: Sequence[str]) -> Tensor:
+            # from this learner, although the service may have removed it from memory meanwhile
+            return loaded.batch([service().picture(self.run, name) for name in names])
+
+        rows = ablate_set(loaded, files, self.layer, batch, report)
         save_table(rows, self.run, self.layer)
 
 

@@ -1,18 +1,18 @@
 """The one door to the model: whoever wants a prediction or a map asks here.
 
 Streamlit runs every browser session, and every quick second click, in a thread of its own. One model with
-hooks on it can't serve two threads at a time (seen on this stack: crashes and silently wrong maps), so one
-lock guards every use of it, one resident copy of each learner serves all sessions, and what was computed is
-kept. Maps are made on the engine's own copies of the network, each with a lock of its own: see `MapStore`.
+hooks on it can't serve two threads at a time (seen on this stack: crashes and silently wrong maps), so each
+learner has a lock for whoever runs its network, one resident copy of it serves all sessions, and what was
+computed is kept. Nothing is computed under a lock that readers of other things need; `dashboard.residents` says
+in which order locks are taken. Maps are made on the engine's own copies of the network, each with a lock of its
+own, and need no learner's lock: see `MapStore`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import os
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +28,11 @@ from analysis.data.source import Annotation, annotation
 from analysis.errors import CamLensError
 from analysis.home import home
 from analysis.runs import Run, list_runs
-from dashboard.caches import Bounded, MadeOnce
+from dashboard.caches import MadeOnce
 from dashboard.jobs import JobBoard
 from dashboard.map_store import MapStore, Subject
+from dashboard.residents import Residents, digest
+from dashboard.threads import leave_at_exit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,15 +85,13 @@ class Service:
 
     def __init__(self) -> None:
         self.jobs = JobBoard()
-        self._lock = threading.RLock()
-        self._residents = Bounded(limit=2)
-        self._results = Bounded(limit=96)
-        self._live = Bounded(limit=192)
-        self._uploads = Bounded(limit=32)
-        self._measured = MadeOnce(limit=8)
         self.maps = MapStore()
-        self._warming: set[str] = set()
-        self._warming_lock = threading.Lock()
+        self._residents = Residents(_load)
+        self._uploads = MadeOnce(limit=32)
+        self._measured = MadeOnce(limit=8)
+        self._without_network = MadeOnce(limit=96)  # made without a learner's lock
+        self._results = MadeOnce(limit=96)  # made by threads that hold the learner, like the next one
+        self._live = MadeOnce(limit=192)
 
     # --- runs -------------------------------------------------------------------------------------
 
@@ -101,19 +101,15 @@ class Service:
 
     def warm(self, run: Run) -> None:
         """Load the run's learner and measure it in the background, so that the first picture opens at once."""
-        key = _digest(run)
-        with self._warming_lock:  # not the model's lock: a page must not wait for another one's maps
-            if key in self._warming:
-                return
-            self._warming.add(key)
 
         def load() -> None:
             # What fails here is said on the page that needs the learner, where the user can act on it.
             with contextlib.suppress(CamLensError, ImageGone, ImageError, IndexError):
+                leave_at_exit()
                 self.resident(run)
                 self.precision(run, run.predictions()["path"].iloc[0])
 
-        threading.Thread(target=load, name="warm-learner", daemon=True).start()
+        self._residents.warm(run, load)
 
     def resident(self, run: Run) -> Resident:
         """The run's learner in memory, loaded at the first call.
@@ -123,20 +119,7 @@ class Service:
         RunError
             When the files of the run are damaged or were made by something newer.
         """
-
-        def load() -> Resident:
-            from analysis.explain.probe import probes_of
-            from analysis.learner.store import load as load_learner
-
-            resident = Resident(load_learner(run), probes_of(run))
-            # Streamlit collects garbage after every script run; walking the modules that came with torch
-            # and fastai costs 200 ms each time, and none of them will ever be garbage.
-            gc.collect()
-            gc.freeze()
-            return resident
-
-        with self._lock:
-            return self._residents.get_or_make(_digest(run), load)
+        return self._residents.get(run)
 
     # --- pictures ---------------------------------------------------------------------------------
 
@@ -149,10 +132,9 @@ class Service:
             When the bytes are not a picture that can be shown.
         """
         open_image(data)
-        digest = hashlib.sha256(data).hexdigest()
-        with self._lock:
-            self._uploads.get_or_make(digest, lambda: (name, data))
-        return UPLOAD + digest
+        key = hashlib.sha256(data).hexdigest()
+        self._uploads.keep(key, (name, data))
+        return UPLOAD + key
 
     def upload_name(self, image: str) -> str:
         """The file name of an uploaded photo."""
@@ -188,7 +170,7 @@ class Service:
             loaded = self.resident(run).loaded
             return loaded.picture(loaded.batch([self.picture(run, image)], size=size))[0]
 
-        return self._kept(("decoded", _digest(run), *_stamp(run, image), size), compute)
+        return self._without_network.get_or_make(("decoded", digest(run), *_stamp(run, image), size), compute)
 
     def annotation(self, run: Run, image: str) -> Annotation:
         """The mask, head box and planted object of a picture, where its data set has them."""
@@ -201,12 +183,12 @@ class Service:
     def probabilities(self, run: Run, image: str) -> np.ndarray:
         """Class probabilities, (C,) float32, in vocabulary order."""
 
-        def compute() -> np.ndarray:
+        def compute(resident: Resident) -> np.ndarray:
             from scipy.special import softmax
 
-            return softmax(self._logits(run, [self.picture(run, image)])[0])
+            return softmax(_logits(resident, [self.picture(run, image)])[0])
 
-        return self._kept(("probabilities", _digest(run), *_stamp(run, image)), compute)
+        return self._residents.result(self._results, run, ("probabilities", *_stamp(run, image)), compute)
 
     def subject(self, run: Run, image: str, precision: str = AUTO) -> Subject:
         """A picture as maps are asked of it, in "fp32", "bf16" or in what was measured to be best."""
@@ -216,7 +198,7 @@ class Service:
             from analysis.explain.seen import SeenImage
 
             resident = self.resident(run)
-            return SeenImage(resident.loaded.model, self._batch(run, image), resident.probes, precision=chosen)
+            return SeenImage(resident.loaded.model, self.batch(run, [image]), resident.probes, precision=chosen)
 
         def masks() -> tuple[np.ndarray | None, np.ndarray | None]:
             loaded, known = self.resident(run).loaded, self.annotation(run, image)
@@ -225,12 +207,12 @@ class Service:
                 None if known.shortcut is None else loaded.view(known.shortcut),
             )
 
-        key = (_digest(run), *_stamp(run, image))
+        key = (digest(run), *_stamp(run, image))
         return Subject(
             key=(*key, chosen),
             see=see,
             image=lambda: self.decoded(run, image, self.resident(run).loaded.size),
-            masks=lambda: self._kept(("masks", *key), masks),
+            masks=lambda: self._without_network.get_or_make(("masks", *key), masks),
             class_names=tuple(run.manifest.class_names),
         )
 
@@ -240,9 +222,9 @@ class Service:
         def measure() -> PrecisionChoice:
             from analysis.explain.precision import measure_precision
 
-            return measure_precision(self.resident(run).loaded.model, self._batch(run, image))
+            return measure_precision(self.resident(run).loaded.model, self.batch(run, [image]), leave_at_exit)
 
-        return self._measured.get_or_make(_digest(run), measure)
+        return self._measured.get_or_make(digest(run), measure)
 
     def report(
         self,
@@ -261,28 +243,36 @@ class Service:
         None where the picture was drawn by another version of the demo, which has no twin of it.
         """
 
-        def compute() -> TwinEffect | None:
+        def draw() -> Image | None:
             from PIL import Image as images
 
             from analysis.data.demo import is_current, twin
 
             if not is_current(Path(run.manifest.data_root).parent):
                 return None
-            without = images.fromarray(twin(Path(image).stem))
-            logits = self._logits(run, [self.picture(run, image), without])
+            return images.fromarray(twin(Path(image).stem))
+
+        # Drawing takes long and needs no learner, so it is done before the learner is asked for.
+        stamp = _stamp(run, image)
+        without = self._without_network.get_or_make(("twin", digest(run), *stamp), draw)
+        if without is None:
+            return None
+
+        def compute(resident: Resident) -> TwinEffect:
+            logits = _logits(resident, [self.picture(run, image), without])
             return TwinEffect(np.asarray(without), logits[0], logits[1])
 
-        return self._kept(("twin", _digest(run), *_stamp(run, image)), compute)
+        return self._residents.result(self._results, run, ("twin", *stamp), compute)
 
     def planted(self, run: Run) -> pd.DataFrame:
         """What the demo's planted object does to this learner, measured on its validation pictures."""
 
-        def compute() -> pd.DataFrame:
+        def compute(resident: Resident) -> pd.DataFrame:
             from analysis.planted import planted_effects, planted_summary
 
-            return planted_summary(planted_effects(self.resident(run).loaded))
+            return planted_summary(planted_effects(resident.loaded))
 
-        return self._kept(("planted", _digest(run)), compute)
+        return self._residents.result(self._results, run, "planted", compute)
 
     def keepdim_cases(
         self, run: Run, image: str, size: int, target: Target, batch: int | None, chapter: bool
@@ -293,71 +283,75 @@ class Service:
         takes the chapter's ResNet-34 with random weights in place of the run's network.
         """
 
-        def compute() -> dict[str, KeepdimCase]:
+        def compute(network: nn.Module) -> dict[str, KeepdimCase]:
             from analysis.explain.keepdim import keepdim_cases
 
             x = self.resident(run).loaded.batch([self.picture(run, image)], size=size)
-            network = self._network(run, chapter)
             return keepdim_cases(network, x, target=target, batched=batch is not None, batch=batch or 1)
 
-        return self._kept(("keepdim", _digest(run), *_stamp(run, image), size, target, batch, chapter), compute)
+        return self._of_network(run, chapter, ("keepdim", *_stamp(run, image), size, target, batch), compute)
 
     def keepdim_table(
         self, run: Run, sizes: tuple[int, ...], batch: int | None, chapter: bool
     ) -> tuple[KeepdimCell, ...]:
         """Which layers raise, are silently wrong or right without `keepdim`, at each input size."""
 
-        def compute() -> tuple[KeepdimCell, ...]:
+        def compute(network: nn.Module) -> tuple[KeepdimCell, ...]:
             from analysis.explain.keepdim import keepdim_table
 
-            network = self._network(run, chapter)
             return tuple(keepdim_table(network, sizes, batched=batch is not None, batch=batch or 1))
 
-        return self._kept(("keepdim table", _digest(run), sizes, batch, chapter), compute)
+        return self._of_network(run, chapter, ("keepdim table", sizes, batch), compute)
 
     def batch(self, run: Run, images: Sequence[str]) -> Tensor:
         """Pictures as the run's network takes them, (B, 3, S, S), normalised, on its device."""
-        with self._lock:
-            loaded = self.resident(run).loaded
-            return loaded.batch([self.picture(run, image) for image in images])
+        return self.resident(run).loaded.batch([self.picture(run, image) for image in images])
 
     def live(self, run: Run, image: str, what: object, ask: Callable[[Resident, Tensor], T]) -> T:
         """What `ask` finds out about the learner and a picture (1, 3, S, S); kept under the name `what`.
 
-        `ask` has the learner to itself, and must leave it as it was.
+        `ask` has the learner to itself, and must leave it as it was. It may ask the service for anything else
+        about this learner, but not about another one.
         """
-        key = (_digest(run), *_stamp(run, image), what)
-        with self._lock:
-            return self._live.get_or_make(key, lambda: ask(self.resident(run), self.batch(run, [image])))
+
+        def compute(resident: Resident) -> T:
+            return ask(resident, self.batch(run, [image]))
+
+        return self._residents.result(self._live, run, (*_stamp(run, image), what), compute)
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _batch(self, run: Run, image: str) -> Tensor:
-        with self._lock:
-            return self.resident(run).loaded.batch([self.picture(run, image)])
-
-    def _logits(self, run: Run, pictures: list[Image]) -> np.ndarray:
-        import torch
-
-        loaded = self.resident(run).loaded
-        with self._lock, torch.no_grad():
-            return loaded.model.eval()(loaded.batch(pictures)).float().cpu().numpy()
-
-    def _network(self, run: Run, chapter: bool) -> nn.Module:
-        loaded = self.resident(run).loaded
+    def _of_network(self, run: Run, chapter: bool, key: tuple, compute: Callable[[nn.Module], T]) -> T:
+        """A kept result of the run's network, or of the chapter's ResNet-34, which needs no learner's lock."""
         if not chapter:
-            return loaded.model
+            return self._residents.result(self._results, run, key, lambda resident: compute(resident.loaded.model))
 
         def make() -> nn.Module:
             from analysis.explain.reference import untrained_resnet34
 
-            return untrained_resnet34(len(run.manifest.class_names)).to(loaded.device)
+            return untrained_resnet34(classes).to(device)
 
-        return self._kept(("resnet34", len(run.manifest.class_names)), make)
+        classes, device = len(run.manifest.class_names), self.resident(run).loaded.device
+        store = self._without_network
+        return store.get_or_make(
+            ("chapter", digest(run), *key), lambda: compute(store.get_or_make(("resnet34", classes), make))
+        )
 
-    def _kept(self, key: object, compute: Callable[[], T]) -> T:
-        with self._lock:
-            return self._results.get_or_make(key, compute)
+
+def _load(run: Run) -> Resident:
+    from analysis.learner.probes.files import probes_of
+    from analysis.learner.store import load
+
+    return Resident(load(run), probes_of(run))
+
+
+def _logits(resident: Resident, pictures: list[Image]) -> np.ndarray:
+    """(B, C) float32; for a thread that holds the learner."""
+    import torch
+
+    loaded = resident.loaded
+    with torch.no_grad():
+        return loaded.model.eval()(loaded.batch(pictures)).float().cpu().numpy()
 
 
 def _stamp(run: Run, image: str) -> tuple[str, int, int]:
@@ -369,10 +363,6 @@ def _stamp(run: Run, image: str) -> tuple[str, int, int]:
     except OSError:
         return image, 0, 0
     return image, found.st_mtime_ns, found.st_size
-
-
-def _digest(run: Run) -> str:
-    return f"{run.path}:{run.manifest.files['weights.safetensors']}"
 
 
 @st.cache_resource(show_spinner=False)

@@ -47,6 +47,8 @@ FIND = "find"
 
 # Session state only
 CHOSEN_RUN = "chosen_run"
+UNKNOWN = "unknown_in_link"
+VISITED = "visited_page"
 LAST_RUN = "last_run"
 ERRORS_VIEW = "errors_view"
 CURRENT_IMAGE = "current_image"

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dashboard.threads import leave_at_exit, start_thread
+
 if TYPE_CHECKING:
     from analysis.explain.report import MethodMaps, MethodProgress
 
@@ -122,6 +124,7 @@ class Work:
         self._go_on()
 
     def _go_on(self) -> None:
+        leave_at_exit()
         time.sleep(YIELD)
         newest = max(self._asked.copy().values(), default=0.0)
         if time.monotonic() - newest > PATIENCE:
@@ -148,7 +151,7 @@ class Works:
             self._works.pop(key, None)
             self._works[key] = work
             self._forget_oldest()
-        threading.Thread(target=work.run, args=(make, self._turns), name=f"maps-{method}", daemon=True).start()
+        start_thread(lambda: work.run(make, self._turns), f"maps-{method}")
         return work
 
     def get(self, key: object) -> Work | None:

@@ -129,6 +129,17 @@ def test_one_damaged_run_does_not_hide_the_others(
     assert all("error rate 0." in line for line in (a, c))
 
 
+def test_a_run_that_a_killed_fit_moved_aside_is_listed_and_said_to_be_back(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(tiny_run.path, tmp_path / "runs" / ".old-mine")
+    monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
+    assert main(["runs"]) == 0
+    said = capsys.readouterr().out
+    assert "The run mine is back" in said
+    assert "mine  images  " in said
+
+
 @pytest.mark.parametrize("number", ["0", "-3"])
 def test_explain_refuses_what_it_cannot_do_before_it_loads_anything(
     number: str, tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -203,6 +214,21 @@ def test_explain_takes_named_layers_and_other_images(
     assert "gradcam" in capsys.readouterr().err
     assert main([*words, "--layers", "0.55", "--out", str(tmp_path / "maps.npz")]) == 2
     assert "0.55" in capsys.readouterr().err
+
+
+def test_explain_names_the_maps_it_cannot_make(tiny_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["explain", "--run", str(tiny_run.path), "--images", "sea_1.png", "--methods", "cam", "gradcam"]
+    out = tmp_path / "maps.npz"
+    assert main([*words, "--layers", "0.5", "0.7", "--out", str(out)]) == 0
+    note, last = capsys.readouterr().out.splitlines()
+    assert note.startswith("note: no map by cam at layer 0.5: no CAM at '0.5': the network has class weights only")
+    assert last == f"Maps of 1 images: {out}"
+    with np.load(out) as maps:
+        assert {name for name in maps if "/" in name} == {"0.5/gradcam", "0.7/cam", "0.7/gradcam"}
+    out.unlink()
+    assert main([*words[:-1], "--layers", "0.5", "--out", str(out)]) == 2
+    assert "no CAM at '0.5'" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_child_process_ends_with_its_parent(tiny_folder: Path, tmp_path: Path):

@@ -10,18 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from fastai.interpret import ClassificationInterpretation
 from scipy.stats import entropy
 
 from analysis import evaluation
-from analysis.evaluation import evaluate, predict, write_manifest
+from analysis.cli import main
+from analysis.evaluation import evaluate, missing_examples, predict, write_manifest
 from analysis.learner.store import LoadedLearner, load
+from analysis.predictions import open_predictions
 from analysis.progress import ProgressEvent
-from analysis.runs import PREDICTIONS, WEIGHTS, Run, RunError, open_run, sha256
-from analysis.summary import confusion_matrix
+from analysis.runs import EXAMPLES, PREDICTIONS, WEIGHTS, Run, RunError, open_run, sha256
 from analysis.writer import run_writer
+from old_run import to_schema_1
 from tiny import draw_pictures
 
 
@@ -35,7 +39,7 @@ def copied(tiny_run: Run, tmp_path: Path) -> Run:
     """The tiny run with photos of its own, to be spoilt."""
     path = shutil.copytree(tiny_run.path, tmp_path / "run")
     root = draw_pictures(tmp_path / "pictures")
-    for file in tiny_run.manifest.labels:
+    for file in tiny_run.examples().labels:
         shutil.copystat(tiny_run.image_path(file), root / file)
     write_manifest(replace(tiny_run.manifest, data_root=str(root)), path)
     return open_run(path)
@@ -56,7 +60,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_it_agrees_with_fastais_interpretation(tiny_run: Run, loaded: LoadedLearner):
     table = tiny_run.predictions()
-    items = [loaded.item(file) for file in tiny_run.manifest.split["valid"]]
+    items = [loaded.item(file) for file in tiny_run.examples().names("valid")]
     fastai = ClassificationInterpretation.from_learner(loaded.learn, dl=loaded.dataloader(items, 5))
     probabilities, targets = loaded.learn.get_preds(dl=fastai.dl)
     names = list(tiny_run.manifest.class_names)
@@ -64,8 +68,9 @@ def test_it_agrees_with_fastais_interpretation(tiny_run: Run, loaded: LoadedLear
     np.testing.assert_allclose(np.stack(table["probabilities"]), probabilities, rtol=1e-5, atol=1e-7)
     assert table["label"].tolist() == [names[i] for i in targets]
     assert table["predicted"].tolist() == [names[i] for i in probabilities.argmax(dim=1)]
-    assert np.array_equal(confusion_matrix(table, names), fastai.confusion_matrix())
-    assert confusion_matrix(table, names).sum() == 12
+    confusion = open_predictions(tiny_run).confusion()
+    assert np.array_equal(confusion, fastai.confusion_matrix())
+    assert confusion.sum() == 12
 
 
 def test_the_columns_are_those_of_the_contract(tiny_run: Run):
@@ -74,7 +79,7 @@ def test_the_columns_are_those_of_the_contract(tiny_run: Run):
         "path", "label", "predicted", "confidence", "probability_of_label", "loss", "margin", "entropy", "split",
         "probabilities",
     ]  # fmt: skip
-    assert table["path"].tolist() == list(tiny_run.manifest.split["valid"])
+    assert table["path"].tolist() == list(tiny_run.examples().names("valid"))
     assert set(table["split"]) == {"valid"}
     assert table["label"].tolist() == [path.split("_")[0] for path in table["path"]]
 
@@ -93,7 +98,7 @@ def test_the_columns_follow_from_the_probabilities(tiny_run: Run):
 
 
 def test_training_images_can_be_predicted_too(tiny_run: Run, loaded: LoadedLearner):
-    files = [tiny_run.manifest.split["train"][0], tiny_run.manifest.split["valid"][0]]
+    files = [tiny_run.examples().names("train")[0], tiny_run.examples().names("valid")[0]]
     table = predict(loaded, files)
     assert table["path"].tolist() == files
     assert table["split"].tolist() == ["train", "valid"]
@@ -103,7 +108,7 @@ def test_the_pass_changes_neither_mode_nor_weights(loaded: LoadedLearner, tiny_r
     before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
     loaded.model.train()
     try:
-        predict(loaded, tiny_run.manifest.split["valid"])
+        predict(loaded, tiny_run.examples().names("valid"))
         assert loaded.model.training
     finally:
         loaded.model.eval()
@@ -122,7 +127,7 @@ def test_nothing_is_computed_while_weights_and_images_are_the_same(
 
 
 def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: LoadedLearner, computed: list[int]):
-    image = copied.image_path(copied.manifest.split["valid"][0])
+    image = copied.image_path(copied.examples().names("valid")[0])
     image.write_bytes(image.read_bytes() + b"\0")
     run = evaluate(copied)
     assert computed == [12]
@@ -135,7 +140,7 @@ def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: Loade
 
 
 def test_other_pixels_in_as_many_bytes_are_predicted_anew_and_not_trained_anew(copied: Run, computed: list[int]):
-    file = copied.manifest.split["valid"][0]
+    file = copied.examples().names("valid")[0]
     image = copied.image_path(file)
     data, before = image.read_bytes(), image.stat().st_mtime_ns
     image.write_bytes(data[:-1] + b"\0")
@@ -143,7 +148,7 @@ def test_other_pixels_in_as_many_bytes_are_predicted_anew_and_not_trained_anew(c
     run = evaluate(copied)
     assert computed == [12]
     assert run.manifest.fingerprint == copied.manifest.fingerprint
-    training = copied.image_path(copied.manifest.split["train"][0])
+    training = copied.image_path(copied.examples().names("train")[0])
     os.utime(training, ns=(before + 1_000_000_000, before + 1_000_000_000))
     assert evaluate(run) == run
     assert computed == [12]
@@ -189,16 +194,59 @@ def test_a_lost_or_broken_table_is_made_again_and_its_digest_kept(copied: Run, c
     assert not list(copied.path.glob(".*"))
 
 
-def test_missing_photos_are_counted_and_named(copied: Run):
-    gone = copied.manifest.split["valid"][3]
-    copied.image_path(gone).unlink()
-    with pytest.raises(RunError, match=f"1 of 12 images .* the first one {gone}. Put the folder back"):
+def test_missing_photos_are_named_and_left_out(copied: Run, capsys: pytest.CaptureFixture[str]):
+    files = copied.examples().names("valid")
+    gone = [files[3], files[7]]
+    for file in gone:
+        copied.image_path(file).unlink()
+    events: list[ProgressEvent] = []
+    run = evaluate(copied, report=events.append)
+    assert f"2 of 12 validation images of {run.name} are missing" in events[0].message
+    assert all(file in events[0].message for file in gone)
+    assert run.predictions()["path"].tolist() == [file for file in files if file not in gone]
+    assert run.manifest.results["missing"] == 2
+    assert missing_examples(run) == gone
+    assert evaluate(run) == run
+    assert main(["evaluate", "--run", str(copied.path)]) == 0
+    said = capsys.readouterr().out
+    assert all(file in said for file in gone)
+    assert "on 10 validation images" in said
+
+
+def test_photos_that_are_back_are_predicted_again(copied: Run):
+    file = copied.examples().names("valid")[3]
+    data = copied.image_path(file).read_bytes()
+    copied.image_path(file).unlink()
+    run = evaluate(copied)
+    copied.image_path(file).write_bytes(data)
+    run = evaluate(run)
+    assert (len(run.predictions()), run.manifest.results["missing"]) == (12, 0)
+
+
+def test_a_run_whose_photos_are_all_gone_is_refused(copied: Run):
+    for file in copied.examples().names("valid"):
+        copied.image_path(file).unlink()
+    with pytest.raises(RunError, match=r"All 12 validation images .* are missing .* Put the folder back"):
         evaluate(copied, force=True)
+
+
+def test_a_run_of_schema_1_is_rewritten_by_an_evaluation(copied: Run, computed: list[int]):
+    run = open_run(to_schema_1(copied.path))
+    new = evaluate(run)
+    assert computed == [12]
+    assert (run.manifest.schema, new.manifest.schema) == (1, 2)
+    assert open_run(copied.path) == new
+    assert new.examples().labels == run.examples().labels
+    assert new.manifest.files[EXAMPLES] == sha256(copied.path / EXAMPLES)
+    field = pq.read_schema(copied.path / PREDICTIONS).field("probabilities")
+    assert field.type == pa.list_(pa.float32(), 2)
+    assert evaluate(new) == new
+    assert computed == [12]
 
 
 def test_progress_reaches_the_end(tiny_run: Run, loaded: LoadedLearner):
     events: list[ProgressEvent] = []
-    predict(loaded, tiny_run.manifest.split["train"] * 2, events.append)
+    predict(loaded, tiny_run.examples().names("train") * 2, events.append)
     assert [(event.stage, event.batch, event.batches) for event in events] == [
         ("evaluate", 1, 2),
         ("evaluate", 2, 2),

@@ -15,13 +15,15 @@ import pytest
 
 from analysis import fit as fit_module
 from analysis import fit_images
+from analysis.cli import main
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
-from analysis.explain.probe import load_probes
 from analysis.fit import fit
+from analysis.learner.probes.files import load_probes
 from analysis.learner.recipe import Recipe
 from analysis.progress import ProgressEvent
 from analysis.runs import MANIFEST, Run, RunError, check_digest, list_broken, list_runs, open_run
+from old_run import to_schema_1
 from tiny import REPOSITORY, draw_pictures, fit_command, tiny_recipe
 
 
@@ -54,11 +56,11 @@ def test_the_probes_belong_to_the_saved_network_and_the_training_images(tiny_run
     name, probe = list(load_probes(tiny_run.path).items())[-1]
     features, answers = {}, {}
     for part in ("train", "valid"):
-        files = tiny_run.manifest.split[part]
+        files = tiny_run.examples().names(part)
         with torch.no_grad():
             maps = loaded.model[0](loaded.batch([open_image(tiny_run.image_path(file)) for file in files]))
         features[part] = maps.mean(dim=(2, 3)).numpy()
-        answers[part] = np.array([tiny_run.manifest.labels[file] for file in files])
+        answers[part] = np.array([tiny_run.examples().labels[file] for file in files])
     assert name == "0.7"
     mean, std = features["train"].mean(axis=0), features["train"].std(axis=0)
     std[std == 0] = 1
@@ -102,18 +104,78 @@ def test_the_time_left_of_the_training_does_not_count_how_long_the_data_took(
     assert next(event for event in events if event.stage == "weights").seconds_left is None
 
 
-def test_changed_images_are_fitted_again_and_force_trains_in_any_case(tmp_path: Path):
-    folder = draw_pictures(tmp_path / "pictures", 20)
+def test_changed_images_make_another_run_and_the_old_one_stays(tmp_path: Path):
+    folder = draw_pictures(tmp_path / "pictures", 30)
     recipe = tiny_recipe(folder)
     first = fit(recipe, tmp_path / "run")
     (folder / "sea_1.png").unlink()
-    second = fit(recipe, tmp_path / "run")
-    assert second.manifest.fingerprint != first.manifest.fingerprint
-    assert "sea_1.png" not in second.manifest.labels
-    stamp = (second.path / MANIFEST).stat().st_mtime_ns
-    third = fit(recipe, tmp_path / "run", force=True)
-    assert (third.path / MANIFEST).stat().st_mtime_ns > stamp
-    assert third.manifest.files["weights.safetensors"] == second.manifest.files["weights.safetensors"]
+    shutil.copy(folder / "sea_3.png", folder / "sea_99.png")
+    events: list[ProgressEvent] = []
+    second = fit(recipe, tmp_path / "run", events.append)
+    assert open_run(tmp_path / "run") == first
+    assert second.name == "run-2"
+    assert "sea_1.png" not in second.examples().labels
+    (note,) = second.manifest.notes
+    assert "no longer those of the run run (1 new, 1 gone, 0 of another size)" in note
+    assert "That run stays as it is; the new one is run-2" in note
+    assert note in [event.message for event in events]
+    sides, now = first.examples().sides, second.examples().sides
+    both = sides.keys() & now.keys()
+    assert len(both) == 29
+    assert {name: sides[name] for name in both} == {name: now[name] for name in both}
+    assert fit(recipe, tmp_path / "run") == second
+    (folder / "sea_99.png").unlink()
+    (folder / "sea_97.png").write_bytes((folder / "sea_3.png").read_bytes())
+    third = fit(recipe, tmp_path / "run")
+    assert third.name == "run-3"
+    assert "no longer those of the run run-2" in third.manifest.notes[0]
+
+
+def test_a_numbered_folder_of_somebody_else_is_passed_over(tmp_path: Path):
+    folder = draw_pictures(tmp_path / "pictures", 20)
+    fit(tiny_recipe(folder), tmp_path / "run")
+    (tmp_path / "run-2").mkdir()
+    (tmp_path / "run-2" / "thesis.tex").write_text("years of work")
+    (folder / "sea_1.png").unlink()
+    assert fit(tiny_recipe(folder), tmp_path / "run").name == "run-3"
+    assert [path.name for path in (tmp_path / "run-2").iterdir()] == ["thesis.tex"]
+
+
+def test_the_command_says_why_there_is_another_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = draw_pictures(tmp_path / "pictures", 20)
+    words = [*fit_command(folder, tmp_path / "run")[3:]]
+    words[words.index("json")] = "text"
+    assert main(words) == 0
+    assert "note:" not in capsys.readouterr().out
+    (folder / "sea_1.png").unlink()
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "note: The images in " in said
+    assert "run-2" in said
+
+
+def test_force_trains_in_any_case_and_replaces_the_run_it_names(tmp_path: Path):
+    folder = draw_pictures(tmp_path / "pictures", 20)
+    first = fit(tiny_recipe(folder), tmp_path / "run")
+    stamp = (first.path / MANIFEST).stat().st_mtime_ns
+    second = fit(tiny_recipe(folder), tmp_path / "run", force=True)
+    assert second.path == first.path
+    assert (second.path / MANIFEST).stat().st_mtime_ns > stamp
+    assert second.manifest.files["weights.safetensors"] == first.manifest.files["weights.safetensors"]
+    assert not (tmp_path / "run-2").exists()
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_run_of_schema_1_is_known_again_though_it_was_split_otherwise(tiny_run: Run, tmp_path: Path):
+    path = to_schema_1(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    values = json.loads((path / MANIFEST).read_text())
+    moved = values["split"]["train"].pop()
+    values["split"]["valid"].append(moved)
+    data = load_images("folder", "folder", tiny_run.manifest.data_root)
+    sides = [file in values["split"]["valid"] for file in data.files]
+    values["fingerprint"] = replace(data, valid=tuple(sides)).fingerprint()
+    (path / MANIFEST).write_text(json.dumps(values))
+    assert fit(tiny_run.manifest.recipe, path) == open_run(path)
 
 
 @pytest.mark.usefixtures("no_training")

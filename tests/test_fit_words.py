@@ -18,12 +18,14 @@ from sklearn.linear_model import LogisticRegression
 
 from analysis import evaluation, fit_words
 from analysis.cli import main
+from analysis.data.load import load_texts
 from analysis.evaluation import evaluate
-from analysis.explain.probe import load_probes
 from analysis.fit import fit
+from analysis.learner.probes.files import load_probes
 from analysis.learner.text.store import load_text, pooled_features
 from analysis.progress import ProgressEvent
 from analysis.runs import MANIFEST, TOKENS, Run, RunError, check_digest, list_runs, open_run
+from old_run import to_schema_1
 from tiny import REPOSITORY, tiny_words_recipe, write_reviews
 
 
@@ -41,7 +43,7 @@ def test_a_run_is_complete_and_its_digests_hold(tiny_words_run: Run):
     assert TOKENS in manifest.files
     assert manifest.kind == "words"
     assert manifest.class_names == ("negative", "positive")
-    assert len(manifest.split["valid"]) == len(tiny_words_run.predictions()) == 12
+    assert manifest.counts["valid"] == len(tiny_words_run.predictions()) == 12
     assert [row["epoch"] for row in manifest.history] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert all(row.keys() >= {"train_loss", "valid_loss", "error_rate", "seconds"} for row in manifest.history)
     assert open_run(tiny_words_run.path) == tiny_words_run
@@ -69,9 +71,9 @@ def test_both_kinds_are_listed_and_each_alone(
 def test_the_probes_belong_to_the_saved_network(tiny_words_run: Run):
     probes = load_probes(tiny_words_run.path)
     assert list(probes) == ["embedding", "blocks.0", "blocks.1"]
-    loaded, manifest = load_text(tiny_words_run, "cpu"), tiny_words_run.manifest
-    train, valid = (pooled_features(loaded, manifest.split[part], lambda n: None) for part in ("train", "valid"))
-    answers = {part: [manifest.labels[file] for file in manifest.split[part]] for part in ("train", "valid")}
+    loaded, examples = load_text(tiny_words_run, "cpu"), tiny_words_run.examples()
+    train, valid = (pooled_features(loaded, examples.names(part), lambda n: None) for part in ("train", "valid"))
+    answers = {part: [examples.labels[file] for file in examples.names(part)] for part in ("train", "valid")}
     for layer, probe in probes.items():
         mean, std = train[layer].mean(axis=0), train[layer].std(axis=0)
         std[std == 0] = 1
@@ -101,16 +103,45 @@ def test_the_progress_is_one_of_the_whole_job_and_a_fit_gives_the_same_weights_a
     assert again.manifest.files[TOKENS] == tiny_words_run.manifest.files[TOKENS]
 
 
-def test_changed_texts_are_fitted_again_and_evaluated_never(tmp_path: Path):
-    path = write_reviews(tmp_path / "reviews.csv", 30)
+def test_changed_texts_make_another_run_and_the_old_one_is_never_evaluated_on_them(tmp_path: Path):
+    path = write_reviews(tmp_path / "reviews.csv", 40)
     recipe = tiny_words_recipe(path, epochs=1)
     first = fit(recipe, tmp_path / "run")
-    path.write_text(path.read_text().replace("dull", "fine"))
+    header, second_row, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, "a dull new one,negative", *rows]) + "\n")
     with pytest.raises(RunError, match="are not those that run was fitted on"):
         evaluate(first)
     second = fit(recipe, tmp_path / "run")
-    assert second.manifest.fingerprint != first.manifest.fingerprint
-    assert not second.predictions()["text"].str.contains("dull").any()
+    assert open_run(tmp_path / "run") == first
+    assert second.name == "run-2"
+    assert "The texts in " in second.manifest.notes[0]
+    texts = dict(zip(first.predictions()["path"], first.predictions()["text"], strict=True))
+    gone = [text for text in texts.values() if text in second_row]
+    kept = set(texts.values()) - set(gone)
+    assert kept <= set(second.predictions()["text"])
+    assert (
+        f"{len(kept)} of the earlier run's {len(texts)} validation texts are still there; "
+        in (second.manifest.notes[0])
+    )
+    assert f"{len(kept)} of them are validation texts again" in second.manifest.notes[0]
+    assert fit(recipe, tmp_path / "run") == second
+
+
+def test_a_run_of_schema_1_that_was_split_otherwise_is_evaluated_and_rewritten(tmp_path: Path):
+    path = write_reviews(tmp_path / "reviews.csv", 40)
+    run = fit(tiny_words_recipe(path, epochs=1), tmp_path / "run")
+    values = json.loads((to_schema_1(run.path) / MANIFEST).read_text())
+    moved = values["split"]["train"][:3]
+    values["split"] = {"train": values["split"]["train"][3:], "valid": [*values["split"]["valid"], *moved]}
+    data = load_texts("table", "table", path)
+    sides = tuple(name in values["split"]["valid"] for name in data.files)
+    values["fingerprint"] = replace(data, valid=sides).fingerprint()
+    (run.path / MANIFEST).write_text(json.dumps(values))
+    old = open_run(run.path)
+    new = evaluate(old)
+    assert new.manifest.schema == 2
+    assert set(new.predictions()["path"]) == set(values["split"]["valid"])
+    assert evaluate(new) == new
 
 
 def test_an_evaluation_is_kept_until_it_is_forced(
@@ -140,8 +171,8 @@ def test_copies_and_empty_rows_are_told_in_the_manifest(tmp_path: Path):
         file.write(path.read_text().splitlines()[1] + "\n,positive\n")
     events: list[ProgressEvent] = []
     run = fit(tiny_words_recipe(path, epochs=1), tmp_path / "run", events.append)
-    assert sorted(reason.split(":")[0] for _, reason in run.manifest.skipped)[-1] == "no text"
-    assert len(run.manifest.skipped) == 2
+    assert sorted(reason.split(":")[0] for _, reason in run.examples().skipped)[-1] == "no text"
+    assert len(run.examples().skipped) == 2
     assert any("30 texts. Left out: 1 × no text; 1 × " in event.message for event in events)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 LIGHT = (
-    "analysis.browse",
+    "analysis.predictions",
     "analysis.cli",
     "analysis.data.demo",
     "analysis.data.folder",
@@ -24,7 +24,6 @@ LIGHT = (
     "analysis.learner.recipes",
     "analysis.progress",
     "analysis.runs",
-    "analysis.summary",
     "analysis.words_command",
 )
 

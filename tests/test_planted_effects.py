@@ -29,7 +29,7 @@ class ColourLearner:
     def __init__(self, images: Path, table: pd.DataFrame) -> None:
         recipe = SimpleNamespace(source="demo", task="species")
         manifest = SimpleNamespace(recipe=recipe, data_root=str(images))
-        self.run = SimpleNamespace(name="colours", manifest=manifest, predictions=lambda: table)
+        self.run = SimpleNamespace(name="colours", manifest=manifest, predictions=lambda columns: table[columns])
         average, linear = nn.Conv2d(3, 3, CELL, stride=CELL, bias=False), nn.Linear(3, 2)
         with torch.no_grad():
             average.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, CELL, CELL) / CELL**2)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from analysis.predictions import Browse, open_predictions
 from analysis.runs import (
     ACTIVATIONS,
+    EXAMPLES,
     MANIFEST,
     PREDICTIONS,
     PROBES,
@@ -18,11 +23,13 @@ from analysis.runs import (
     Manifest,
     Run,
     RunError,
+    _examples,
     list_broken,
     list_runs,
     open_run,
     runs_root,
 )
+from old_run import to_schema_1
 
 
 @pytest.fixture
@@ -31,23 +38,57 @@ def copied(tiny_run: Run, tmp_path: Path) -> Path:
 
 
 def test_a_manifest_survives_json(tiny_run: Run):
-    manifest = replace(tiny_run.manifest, vocabulary=(False, True), skipped=(("a.jpg", "broken"),))
+    manifest = replace(tiny_run.manifest, vocabulary=(False, True), notes=("One.",))
     assert Manifest.from_json(manifest.to_json()) == manifest
 
 
 def test_the_manifest_says_what_the_run_was_made_from(tiny_run: Run, tiny_folder: Path):
     manifest = tiny_run.manifest
-    assert manifest.schema == 1
+    assert manifest.schema == 2
     assert manifest.vocabulary == manifest.class_names == ("sand", "sea")
     assert Path(manifest.data_root) == tiny_folder
-    assert len(manifest.split["train"]) == 48
-    assert len(manifest.split["valid"]) == 12
-    assert set(manifest.labels) == {*manifest.split["train"], *manifest.split["valid"]}
-    assert all(manifest.class_names[index] == file.split("_")[0] for file, index in manifest.labels.items())
-    assert set(manifest.files) == {WEIGHTS, PREDICTIONS, PROBES, ACTIVATIONS}
+    assert manifest.counts == {"train": 48, "valid": 12, "skipped": 0}
+    assert set(manifest.files) == {WEIGHTS, EXAMPLES, PREDICTIONS, PROBES, ACTIVATIONS}
+    table = tiny_run.predictions()
+    wrong = int((table["label"] != table["predicted"]).sum())
+    assert manifest.results == {"examples": 12, "mistakes": wrong, "missing": 0}
     assert {"torch", "fastai", "timm"} <= set(manifest.versions)
     assert [row["phase"] for row in manifest.history] == ["frozen", "full"]
     assert manifest.normalize[0] == pytest.approx((0.485, 0.456, 0.406))
+
+
+def test_the_manifest_does_not_grow_with_the_examples(tiny_run: Run):
+    text = (tiny_run.path / MANIFEST).read_text()
+    assert not any(name in text for name in tiny_run.examples().labels)
+
+
+def test_the_examples_have_labels_sides_and_file_facts(tiny_run: Run, tiny_folder: Path):
+    examples, names = tiny_run.examples(), tiny_run.manifest.class_names
+    assert len(examples.names("train")) == 48
+    assert len(examples.names("valid")) == 12
+    assert examples.skipped == ()
+    assert set(examples.labels) == {*examples.names("train"), *examples.names("valid")}
+    assert all(names[label] == file.split("_")[0] for file, label in examples.labels.items())
+    assert [file for file, held in examples.sides.items() if held] == list(examples.names("valid"))
+    for row in examples.table.to_pylist():
+        facts = (tiny_folder / row["name"]).stat()
+        assert (row["size"], row["modified_ns"]) == (facts.st_size, facts.st_mtime_ns)
+    assert tiny_run.examples() is examples  # read once
+
+
+def test_a_run_of_schema_1_opens_as_it_is(tiny_run: Run, copied: Path):
+    manifest = (to_schema_1(copied) / MANIFEST).read_bytes()
+    run = open_run(copied)
+    assert run.manifest.counts == tiny_run.manifest.counts
+    assert run.examples().labels == tiny_run.examples().labels
+    assert run.examples().sides == tiny_run.examples().sides
+    pd.testing.assert_frame_equal(run.predictions(), tiny_run.predictions())
+    old, new = open_predictions(run), open_predictions(tiny_run)
+    assert old.page(Browse(correct=True), 0, 12) == new.page(Browse(correct=True), 0, 12)
+    name = new.page(Browse(correct=True), 5, 6)[0]["path"]
+    np.testing.assert_array_equal(old.probabilities(name), new.probabilities(name))
+    assert list_runs(copied.parent) == [run]
+    assert (copied / MANIFEST).read_bytes() == manifest
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path):
@@ -55,7 +96,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path):
         open_run(tmp_path)
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, PREDICTIONS, PROBES])
+@pytest.mark.parametrize("name", [WEIGHTS, EXAMPLES, PREDICTIONS, PROBES])
 def test_an_incomplete_run_is_refused(copied: Path, name: str):
     (copied / name).unlink()
     with pytest.raises(RunError, match=f"lacks {name}. Fit it again"):
@@ -77,8 +118,8 @@ def test_a_manifest_that_is_no_text_is_refused(copied: Path):
 
 def test_another_layout_is_named(copied: Path):
     values = json.loads((copied / MANIFEST).read_text())
-    (copied / MANIFEST).write_text(json.dumps({**values, "schema": 2}))
-    with pytest.raises(RunError, match="layout 2, not 1"):
+    (copied / MANIFEST).write_text(json.dumps({**values, "schema": 3}))
+    with pytest.raises(RunError, match="layout 3; 1 and 2 are known"):
         open_run(copied)
 
 
@@ -97,6 +138,15 @@ def test_runs_are_listed_newest_first_and_the_others_apart(copied: Path):
     assert [path.name for path, _ in list_broken(root)] == ["broken"]
 
 
+@pytest.mark.parametrize("look", [list_runs, lambda root: [open_run(root / "copied")]])
+def test_a_run_that_a_killed_fit_moved_aside_is_restored_and_said_so(
+    copied: Path, look: Callable[[Path], list[Run]], caplog: pytest.LogCaptureFixture
+):
+    copied.rename(copied.parent / ".old-copied")
+    assert [run.path for run in look(copied.parent)] == [copied]
+    assert "The run copied is back" in caplog.text
+
+
 def test_the_default_root_lies_in_the_home_folder(own_home: Path, tiny_run: Run):
     assert runs_root() == own_home / "runs"
     assert tiny_run.path in [run.path for run in list_runs()]
@@ -113,7 +163,7 @@ def test_predictions_that_cannot_be_read_name_the_command(copied: Path):
 
 
 def test_every_damaged_file_is_refused_with_its_cure(copied: Path):
-    from analysis.explain.probe import probes_of
+    from analysis.learner.probes.files import probes_of
     from analysis.learner.store import load
 
     run = open_run(copied)
@@ -121,13 +171,14 @@ def test_every_damaged_file_is_refused_with_its_cure(copied: Path):
     users = {
         WEIGHTS: (lambda: load(run, "cpu"), fit),
         PREDICTIONS: (run.predictions, evaluate),
+        EXAMPLES: (lambda: _examples.cache_clear() or run.examples(), fit),
         PROBES: (lambda: probes_of(run), fit),
     }
     for name, (use, cure) in users.items():
         use()
         data = (copied / name).read_bytes()
         # in the middle of the numbers: the file can still be read as what it is
-        place = len(data) - 1 if name != PREDICTIONS else data.index(b"sea_")
+        place = data.index(b"sea_") if name in (PREDICTIONS, EXAMPLES) else len(data) - 1
         (copied / name).write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         with pytest.raises(RunError, match=f"{name} was changed since .* sha256 does not match.*{cure}"):
             use()

@@ -9,6 +9,16 @@ from analysis.data.labelled import DataError
 from analysis.shortcut import shortcut_table
 
 
+class InMemory:
+    """What `shortcut_table` asks of predictions."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+
+    def columns(self, *names: str) -> pd.DataFrame:
+        return self.table[list(names)]
+
+
 def test_counts_by_class_and_object(tmp_path):
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations" / "truth.csv").write_text(
@@ -23,7 +33,7 @@ def test_counts_by_class_and_object(tmp_path):
             "predicted": ["dog", "dog", "cat", "cat"],
         }
     )
-    table = shortcut_table(predictions, tmp_path / "images").set_index(["class", "object"])
+    table = shortcut_table(InMemory(predictions), tmp_path / "images").set_index(["class", "object"])
     assert table.loc[("cat", "with")].tolist() == [2, 1, 0.5]
     assert table.loc[("cat", "without")].tolist() == [1, 0, 1.0]
     assert table.loc[("dog", "with")].tolist() == [1, 0, 1.0]
@@ -32,4 +42,4 @@ def test_counts_by_class_and_object(tmp_path):
 
 def test_a_missing_truth_is_said(tmp_path):
     with pytest.raises(DataError, match=r"truth\.csv"):
-        shortcut_table(pd.DataFrame({"path": [], "label": [], "predicted": []}), tmp_path / "images")
+        shortcut_table(InMemory(pd.DataFrame()), tmp_path / "images")

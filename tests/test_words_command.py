@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import io
 import math
+import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +14,7 @@ import pytest
 
 from analysis.cli import main
 from analysis.errors import CamLensError
-from analysis.runs import Run
+from analysis.runs import PROBES, Run
 from analysis.words_command import add_arguments, print_words
 
 
@@ -109,9 +111,21 @@ def test_an_inner_layers_cam_is_a_probes_or_none(
 ) -> None:
     words = ["--text", "good", "--layer", "embedding", "--method", "cam"]
     assert "By cam at embedding. CAM of a linear probe" in "\n".join(printed(tiny_words_run, capsys, *words))
-    monkeypatch.setattr("analysis.explain.probe.load_probes", lambda path: {})
+    monkeypatch.setattr("analysis.learner.probes.files.probes_of", lambda run: {})
     with pytest.raises(CamLensError, match="No CAM at embedding: The network has no class weights"):
         printed(tiny_words_run, capsys, *words)
+
+
+def test_damaged_probes_are_refused_with_their_cure(
+    tiny_words_run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(tiny_words_run.path, folder)
+    data = (folder / PROBES).read_bytes()
+    (folder / PROBES).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # still readable, but other numbers
+    assert main(["words", "--run", str(folder), "--text", "good"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(f"{PROBES} was changed since .* sha256 does not match.*fit --source .* --force", said)
 
 
 def test_the_command_line_knows_it(tiny_words_run: Run, tiny_run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from analysis.writer import run_writer
+from analysis.writer import put_back, run_writer
 
 
 def nobody() -> None:
@@ -63,6 +64,42 @@ def test_a_run_moved_aside_by_a_dead_writer_comes_back(tmp_path: Path, monkeypat
     with run_writer(tmp_path / "run", nobody):
         assert (tmp_path / "run" / "file").read_text() == "old"
         assert files(tmp_path) == {"run"}
+
+
+def killed_between_the_renames(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace a run in a process that dies after the first rename of `publish`."""
+    rename, calls = os.rename, []
+
+    def dies(source: Path, destination: Path) -> None:
+        calls.append(source)
+        if len(calls) == 2:
+            os._exit(9)
+        rename(source, destination)
+
+    pid = os.fork()
+    if pid == 0:
+        monkeypatch.setattr(os, "rename", dies)
+        write(target, "new")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    assert not target.exists()
+
+
+def test_a_look_brings_back_a_run_whose_writer_was_killed_between_the_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(tmp_path / "run", "old")
+    killed_between_the_renames(tmp_path / "run", monkeypatch)
+    assert put_back(tmp_path) == [tmp_path / "run"]
+    assert (tmp_path / "run" / "file").read_text() == "old"
+    assert put_back(tmp_path) == []
+
+
+def test_a_look_leaves_a_run_alone_that_is_being_replaced(tmp_path: Path):
+    write(tmp_path / "run", "old")
+    with run_writer(tmp_path / "run", nobody):
+        (tmp_path / "run").rename(tmp_path / ".old-run")
+        assert put_back(tmp_path) == []
+        (tmp_path / ".old-run").rename(tmp_path / "run")
 
 
 def test_a_dead_writers_old_run_is_removed_where_the_new_one_stands(tmp_path: Path):

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from analysis.chapter.running import Execution, attempt, source_of
 from analysis.chapter.subject import Subject
-from analysis.explain.agreement import correlation
 from analysis.explain.errors import HeadError
 from analysis.explain.head import exact_head
+from analysis.explain.measures.agreement import correlation
 from analysis.explain.trace import capture
 from analysis.hooks import BackwardHook, ForwardHook
 

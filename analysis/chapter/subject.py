@@ -40,7 +40,7 @@ class Subject:
     @cached_property
     def stages(self) -> tuple[LayerInfo, ...]:
         """One layer for each output shape on the way through the network; the head reads the last one's output."""
-        return tuple(stage_layers(self.layers))
+        return tuple(stage_layers(self.network, self.x))
 
     @property
     def body(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from analysis.data.images import SUFFIXES, ImageError, open_image
 from analysis.data.labelled import VALID_SHARE, DataError
 from analysis.data.source import LabelledImages
+from analysis.data.split import stable_split
 from analysis.progress import ProgressEvent, Report, silent
 
 _NUMBERED = re.compile(r"^(?P<label>.+)_\d+$")
@@ -22,8 +23,9 @@ def load_folder(path: str | Path, seed: int = 21, report: Report = silent) -> La
     """Return the images under a folder, labelled by where they lie or by their names.
 
     Where images lie in sub-folders, the label is the name of the folder that holds the file. Where all
-    lie in the folder itself, it is the file name up to the last underscore, as in Oxford-IIIT Pet. One
-    in five, chosen with `seed`, goes to the validation set. Every file is decoded once; those that
+    lie in the folder itself, it is the file name up to the last underscore, as in Oxford-IIIT Pet. About
+    one in five goes to the validation set: the file's name and `seed` alone decide, so that files keep
+    their side when others are added or removed (see `stable_split`). Every file is decoded once; those that
     cannot be are listed as skipped.
 
     Raises
@@ -54,7 +56,7 @@ def load_folder(path: str | Path, seed: int = 21, report: Report = silent) -> La
         files.append(file.as_posix())
         labels.append(label)
     _check(root, labels, skipped)
-    valid = _split(len(files), seed)
+    valid = stable_split(files, seed)
     unseen = sorted(set(labels) - {label for label, held in zip(labels, valid, strict=True) if not held})
     if unseen:
         raise DataError(
@@ -92,10 +94,3 @@ def _check(root: Path, labels: list[str], skipped: list[tuple[str, str]]) -> Non
         )
     if int(VALID_SHARE * len(labels)) < 1:
         raise DataError(f"{len(labels)} images under {root} are too few to split; give at least 5.{reason}")
-
-
-def _split(count: int, seed: int) -> list[bool]:
-    from fastai.data.transforms import RandomSplitter
-
-    held = set(map(int, RandomSplitter(valid_pct=VALID_SHARE, seed=seed)(range(count))[1]))
-    return [index in held for index in range(count)]

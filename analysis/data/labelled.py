@@ -45,6 +45,10 @@ class Labelled:
         """Return the vocabulary's labels as shown to a person."""
         return [str(label) for label in self.vocabulary()]
 
+    def file_facts(self) -> list[tuple[int | None, int | None]]:
+        """Return for each example its size in bytes and when its file was changed, in ns; None where not known."""
+        raise NotImplementedError
+
     def fingerprint(self) -> str:
         """Return a sha256 over whatever a learner made from these depends on."""
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.data.folder import load_folder
@@ -47,6 +48,7 @@ def load_texts(
     columns: tuple[str | None, str | None, str | None] = (None, None, None),
     seed: int = 21,
     report: Report = silent,
+    sides: Mapping[str, bool] | None = None,
 ) -> LabelledTexts:
     """Return the labelled texts of a source, downloaded first where that is needed.
 
@@ -57,6 +59,7 @@ def load_texts(
     columns : of a table: text, label, split; None for the usual names
     seed : of the random split; some sources have a split of their own
     report : receives stage "data", fraction of this stage
+    sides : of a table: the split of an earlier reading, name -> is it in the validation set
 
     Raises
     ------
@@ -65,7 +68,7 @@ def load_texts(
     if source == "table":
         if path is None:
             raise DataError("The source 'table' needs the path of a file.")
-        texts = load_table(path, *columns, seed, report)
+        texts = load_table(path, *columns, seed, report, sides)
     elif source == "imdb_sample":
         texts = load_imdb_sample(report)
     elif source == "imdb":

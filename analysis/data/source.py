@@ -49,6 +49,10 @@ class LabelledImages(Labelled):
         """Return the vocabulary's labels as shown to a person."""
         return class_names(self.task, self.vocabulary())
 
+    def file_facts(self) -> list[tuple[int | None, int | None]]:
+        """Return for each image its size in bytes and when its file was changed, in ns; None where it is gone."""
+        return [_size_and_time(self.root / file) for file in self.files]
+
     def fingerprint(self) -> str:
         """Return a sha256 over names, file sizes, labels and split; reads no pixels."""
         digest = hashlib.sha256(json.dumps([self.source, self.task]).encode())
@@ -57,6 +61,14 @@ class LabelledImages(Labelled):
             size = path.stat().st_size if path.exists() else -1
             digest.update(json.dumps([*row, size]).encode())
         return digest.hexdigest()
+
+
+def _size_and_time(path: Path) -> tuple[int | None, int | None]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None, None
+    return facts.st_size, facts.st_mtime_ns
 
 
 def is_cat(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -33,12 +34,14 @@ def load_table(
     split_column: str | None = None,
     seed: int = 21,
     report: Report = silent,
+    sides: Mapping[str, bool] | None = None,
 ) -> LabelledTexts:
     """Return the texts of a CSV, TSV or Parquet file, one a row.
 
     Columns that are not named are looked for under the usual names ("text", "review", ...; "label",
-    "sentiment", ...; "is_valid", "split"). Without a column for the split a fifth of the rows, drawn with
-    `seed`, goes to the validation set. Rows without text or label, and copies, are listed as skipped.
+    "sentiment", ...; "is_valid", "split"). Without a column for the split about a fifth of the rows goes to
+    the validation set: the text and `seed` alone decide, so that texts keep their side when rows are added or
+    removed. Rows without text or label, and copies, are listed as skipped. `sides` is as in `labelled_texts`.
 
     Raises
     ------
@@ -59,9 +62,8 @@ def load_table(
     valid = None if split is None else _valid(path, table[_column(path, columns, "split", split, ())])
     digits = max(5, len(str(len(table))))
     names = [f"row/{row:0{digits}}" for row in range(len(table))]
-    return labelled_texts(
-        "table", "table", path, names, _strings(table[text]), _strings(table[label]), valid, seed
-    )
+    texts, labels = _strings(table[text]), _strings(table[label])
+    return labelled_texts("table", "table", path, names, texts, labels, valid, seed, sides=sides)
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from analysis.data.labelled import VALID_SHARE, DataError, Labelled
+from analysis.data.split import stable_split
 
 TEXT_SOURCES = ("reviews", "imdb_sample", "imdb", "table")
 TEXT_TASKS = {
@@ -33,6 +34,10 @@ class LabelledTexts(Labelled):
     """
 
     texts: tuple[str, ...] = ()
+
+    def file_facts(self) -> list[tuple[int | None, int | None]]:
+        """Return each text's size in bytes, as UTF-8; a text has no file of its own."""
+        return [(len(text.encode("utf-8", "surrogatepass")), None) for text in self.texts]
 
     def fingerprint(self) -> str:
         """Return a sha256 over names, texts, labels and split."""
@@ -58,7 +63,8 @@ def labelled_texts(
     labels: Sequence[str],
     valid: Sequence[bool] | None = None,
     seed: int = 21,
-    neighbours: int = 1,
+    neighbours: int | None = None,
+    sides: Mapping[str, bool] | None = None,
 ) -> LabelledTexts:
     """Return checked texts: those without a word and copies of others are left out, and said to be.
 
@@ -68,8 +74,10 @@ def labelled_texts(
     Parameters
     ----------
     labels : one a text; "" where there is none
-    valid : the source's own split; drawn with `seed`, a fifth of the texts, where None
-    neighbours : that many texts that follow one another go to the same part of a drawn split
+    valid : the source's own split; drawn with `seed`, about a fifth of the texts, where None
+    neighbours : this many texts that follow one another go to the same part of a drawn split; where None,
+        the text itself decides (see `stable_split`)
+    sides : the split of an earlier reading, which replaces all others: name -> is it in the validation set
 
     Raises
     ------
@@ -84,7 +92,18 @@ def labelled_texts(
             skipped.append((name, "no text"))
         else:
             usable.append(index)
-    held = list(valid) if valid is not None else _draw(len(names), seed, neighbours)
+    if sides is not None:
+        # what the earlier reading left out comes last, so that it is left out again
+        held = [sides.get(name, True) for name in names]
+    elif valid is not None:
+        held = list(valid)
+    elif neighbours is not None:
+        held = _draw(len(names), seed, neighbours)
+    else:
+        drawn = stable_split([texts[index] for index in usable], seed) if usable else []
+        held = [False] * len(names)
+        for index, side in zip(usable, drawn, strict=True):
+            held[index] = side
     kept: list[int] = []
     first: dict[str, int] = {}
     for index in sorted(usable, key=lambda index: held[index]):  # training texts before validation texts
@@ -105,7 +124,7 @@ def labelled_texts(
         tuple(skipped),
         tuple(texts[index] for index in kept),
     )
-    _check(found, seed if valid is None else None)
+    _check(found, seed if valid is None and sides is None else None)
     return found
 
 

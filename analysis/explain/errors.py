@@ -31,6 +31,14 @@ class InnerLayerError(HeadError):
     """The layer does not feed the head's average pool: the network has no class weights there."""
 
 
+def no_gradient(layer: str) -> LayerError:
+    """Return the error for a layer that the score cannot be differentiated in."""
+    return LayerError(
+        f"no gradient reaches layer {layer!r}: the logits do not depend on its (last) output, or the model "
+        "detaches it on the way"
+    )
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' for a misspelt name, or an empty string."""
     lower = {each.lower(): each for each in known}

@@ -19,8 +19,6 @@ from analysis.explain.anatomy import Call
 from analysis.explain.capture import Capture
 from analysis.explain.errors import HeadError, InnerLayerError
 from analysis.explain.folding import batch_norm
-from analysis.explain.layers import explainable_layers
-from analysis.explain.trace import capture
 
 _IDENTITY_IN_EVALUATION = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
 _AVERAGE_POOL = (nn.AdaptiveAvgPool2d, nn.AvgPool2d)
@@ -75,16 +73,6 @@ class LinearHead:
             Certificate(self.kind, said, score, said - score)
             for said, score in zip(sums.tolist(), taken.scores().tolist(), strict=True)
         ]
-
-
-def fold_head(model: nn.Module, x: Tensor) -> LinearHead:
-    """Class weights of the layer that feeds the head, for a model whose head is average pool -> affine.
-
-    x (B, 3, H, W) is any input: it shows which modules the head is made of, and the folded head is checked
-    on it. Raises HeadError with the reason where the head cannot be folded.
-    """
-    last = explainable_layers(model, x)[-1].name
-    return exact_head(capture(model, x, [last], gradients=False), last)
 
 
 def exact_head(taken: Capture, layer: str) -> LinearHead:
@@ -173,7 +161,7 @@ def _must_feed_head(taken: Capture, layer: str) -> None:
     if following is not None:
         raise InnerLayerError(
             f"no CAM at {layer!r}: the network has class weights only for the layer that feeds its average "
-            f"pool, and {following.name!r} comes after this one. Fit a linear probe (analysis.explain.probe) "
+            f"pool, and {following.name!r} comes after this one. Fit a linear probe (analysis.learner.probes) "
             "for an inner layer, or use gradcam."
         )
 

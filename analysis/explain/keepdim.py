@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.agreement import correlation
-from analysis.explain.capture import Targets
 from analysis.explain.copies import private_copy
 from analysis.explain.errors import ExplainError
-from analysis.explain.layers import explainable_layers, stage_layers
+from analysis.explain.layers import stage_layers
+from analysis.explain.measures.agreement import correlation
+from analysis.explain.targets import Targets
 from analysis.explain.trace import capture, known_layers
 from analysis.hooks import ForwardHook
 
@@ -203,7 +203,7 @@ def keepdim_table(
 
 
 def _stages(model: nn.Module, x: Tensor) -> list[str]:
-    return [info.name for info in stage_layers(explainable_layers(model, x))]
+    return [info.name for info in stage_layers(model, x)]
 
 
 def _black_picture(model: nn.Module, size: int) -> Tensor:

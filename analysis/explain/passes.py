@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from analysis.explain.anatomy import Step
-from analysis.explain.errors import LayerError
+from analysis.explain.errors import LayerError, no_gradient
+from analysis.explain.gradients import Gradients
 from analysis.explain.modes import as_written
 from analysis.explain.outputs import like, logits_of, tensors_in
 from analysis.explain.prepared import Prepared
@@ -23,9 +24,15 @@ class OtherWay(LayerError):
 
 
 class Pass:
-    """One forward pass of a prepared network over x, with the graph behind the first wanted layer.
+    """One forward pass of a prepared network over x, with the graph after the first wanted layer.
 
-    `gradients` begins that graph; `tails` keeps what resuming behind each layer takes.
+    `gradients` begins that graph; `tails` keeps what resuming after each layer takes. `exact` says that the
+    anatomy was recorded on this very x, so that a layer that is not called in it is not called at all.
+
+    Attributes
+    ----------
+    layers : the wanted layers that have a map.
+    refusals : {layer: why it has no map}, for the others. Where no layer has one, LayerError is raised.
     """
 
     def __init__(
@@ -36,10 +43,22 @@ class Pass:
         reshape: Reshape = None,
         gradients: bool = True,
         tails: bool = True,
+        exact: bool = False,
     ) -> None:
-        self.prepared, self.x, self.layers = prepared, x, tuple(layers)
+        self.prepared, self.x = prepared, x
         anatomy = prepared.anatomy
-        self.to_map: dict[str, ToMap | None] = {name: _to_map(prepared, name, reshape) for name in self.layers}
+        self.to_map: dict[str, ToMap | None] = {}
+        self.refusals: dict[str, str] = {}
+        for name in layers:
+            try:
+                self.to_map[name] = _to_map(prepared, name, reshape)
+            except LayerError as error:
+                if len(layers) == 1 or (isinstance(error, OtherWay) and not exact):
+                    raise
+                self.refusals[name] = str(error)
+        self.layers = tuple(self.to_map)
+        if not self.layers:
+            raise LayerError(" ".join(dict.fromkeys(self.refusals.values())))
         self.outputs: dict[str, Tensor] = {}
         self._kept: dict[int, Any] = {}
         self._versions: list[tuple[Tensor, int]] = []
@@ -110,8 +129,11 @@ class Pass:
     def activation(self, name: str) -> Tensor:
         return self._as_map(name, self.outputs[name].detach())
 
-    def gradients(self, cotangent: Tensor, layers: Sequence[str], keep: bool) -> dict[str, Tensor]:
-        """{layer: (B, C, h, w)} of the score that weights the logits (B, K); `keep` the graph for another one."""
+    def gradients(self, cotangent: Tensor, layers: Sequence[str], keep: bool) -> Gradients:
+        """Return {layer: (B, C, h, w)} of the score that weights the logits (B, K), or why a layer has none.
+
+        `keep` the graph for another score.
+        """
         found: tuple[Tensor | None, ...] = (None,) * len(layers)
         if self._logits.requires_grad:
             try:
@@ -127,23 +149,22 @@ class Pass:
                 if isinstance(error, torch.OutOfMemoryError):
                     raise
                 reason = str(error).splitlines()[0]
-                raise LayerError(
-                    f"the network can't be differentiated behind {', '.join(layers)}: {reason}"
-                ) from error
-        gradients: dict[str, Tensor] = {}
+                why = f"the network can't be differentiated after {', '.join(layers)}: {reason}"
+                return Gradients(refusals=dict.fromkeys(layers, why))
+        gradients = Gradients()
         for name, gradient in zip(layers, found, strict=True):
             if gradient is None:
-                raise LayerError(
-                    f"no gradient reaches layer {name!r}: the logits do not depend on its (last) output, or the "
-                    "model detaches it on the way"
-                )
-            gradients[name] = self._as_map(name, gradient.detach())
-            if self.to_map[name] is not None and not bool(gradients[name].any()):
-                raise LayerError(
+                gradients.refusals[name] = str(no_gradient(name))
+                continue
+            values = self._as_map(name, gradient.detach())
+            if self.to_map[name] is not None and not bool(values.any()):
+                gradients.refusals[name] = (
                     f"layer {name!r}: the score reads nothing from its places, only from its class token, so "
                     "every map would be zero. Choose an earlier layer: the last block but one, or the last "
                     "block's norm1."
                 )
+                continue
+            gradients[name] = values
         return gradients
 
     def tail(self, layer: str) -> Tail:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 
 from analysis.explain.errors import ExplainError, LayerError
 from analysis.explain.layers import explainable_layers, stage_layers
-from analysis.explain.maps import Explanation, explain
+from analysis.explain.maps import Explanation
+from analysis.explain.trace import explain
 
 # What bfloat16 has to bring before it is chosen, and how near its maps have to stay.
 WORTH = 1.2
@@ -34,23 +36,35 @@ class PrecisionChoice:
     why: str
 
 
-def measure_precision(model: nn.Module, x: Tensor) -> PrecisionChoice:
+def measure_precision(
+    model: nn.Module, x: Tensor, before_step: Callable[[], None] = lambda: None
+) -> PrecisionChoice:
     """Explain x (1, 3, H, W) in both precisions, and choose bfloat16 where it is faster and says the same.
 
-    "Faster" is at least 1.2 times, "the same" a correlation of at least 0.99 at every stage. Raises
-    ExplainError where the model can't be explained in float32 either.
+    "Faster" is at least 1.2 times, "the same" a correlation of at least 0.99 at every stage.
+    `before_step` is called before each of the many explanations, and may raise to stop. Raises ExplainError
+    where the model can't be explained in float32 either.
     """
+
+    def has_gradient(layer: str) -> bool:
+        before_step()
+        return _has_gradient(model, x, layer)
+
     layers = explainable_layers(model, x)
-    stages = [layer.name for layer in stage_layers(layers)]
-    names = [name for name in stages if _has_gradient(model, x, name)]
+    stages = [layer.name for layer in stage_layers(model, x)]
+    names = [name for name in stages if has_gradient(name)]
     if not names:  # a transformer, whose stages may end with the class token
-        names = [next((info.name for info in reversed(layers) if _has_gradient(model, x, info.name)), stages[-1])]
+        names = [next((info.name for info in reversed(layers) if has_gradient(info.name)), stages[-1])]
     seconds: dict[str, list[float]] = {"fp32": [], "bf16": []}
     results: dict[str, Explanation] = {}
     try:
         for round_number in range(_ROUNDS + 1):
             for precision, spent in seconds.items():
-                results[precision] = explain(model, x, names, _METHODS, precision=precision)
+                before_step()
+                result = explain(model, x, names, _METHODS, precision=precision)
+                for reason in result.refused.values():
+                    raise ExplainError(reason)
+                results[precision] = result
                 if round_number > 0:  # the first one prepares
                     spent.append(sum(cost.ms for cost in results[precision].costs))
     except ExplainError as error:

@@ -8,18 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from analysis.explain.agreement import Agreement, agreement, map_numbers
 from analysis.explain.costs import Cost
 from analysis.explain.errors import ExplainError
 from analysis.explain.feature_map import LayerInfo
 from analysis.explain.fusion import fuse
-from analysis.explain.head import Certificate
-from analysis.explain.maps import known_methods
-from analysis.explain.methods import METHODS
+from analysis.explain.measures import measure
+from analysis.explain.measures.localisation import peak
+from analysis.explain.methods import METHODS, known_methods
 from analysis.explain.prepared import Setup
-from analysis.explain.seen import ExplainedScore, MethodMap, SeenImage, Target
-
-__all__ = ["Agreement", "Certificate", "LayerInfo", "LayerReport", "LayerRow", "MethodMap", "layer_report"]
+from analysis.explain.seen import ExplainedScore, MapNumbers, MethodMap, SeenImage, Target
 
 DEFAULT_METHODS = ("cam", "gradcam")
 FUSED = {"mean": "Mean of the layers", "max": "Maximum of the layers", "tanh": "Scaled tanh (LayerCAM, eq. 9)"}
@@ -44,14 +41,14 @@ class MethodMaps:
 class LayerRow:
     """One layer of one image.
 
-    `maps` holds one entry a method, in the chosen order; `agreement` compares each method but the report's
-    reference with that one, where both have a map. `note` is about the layer itself.
+    `maps` holds one entry a method, in the chosen order. `agreement` is {method: {metric: number}} and compares
+    each method but the report's reference with that one, where both have a map. `note` is about the layer itself.
     """
 
     layer: LayerInfo
     label: str
     maps: dict[str, MethodMap]
-    agreement: dict[str, Agreement] = field(default_factory=dict)
+    agreement: dict[str, dict[str, float]] = field(default_factory=dict)
     probe_accuracy: float | None = None
     note: str = ""
 
@@ -86,14 +83,9 @@ class LayerReport:
         return "cam" if "cam" in self.methods else self.methods[0]
 
     @property
-    def mask_share(self) -> float | None:
-        """The mask's share of the picture, which is what a map without knowledge would reach."""
-        return None if self.mask is None else float(self.mask.mean())
-
-    @property
-    def shortcut_share(self) -> float | None:
-        """The shortcut's share of the picture."""
-        return None if self.shortcut is None else float(self.shortcut.mean())
+    def places(self) -> dict[str, np.ndarray]:
+        """{place: mask, bool (S, S)} of what is marked in the picture: "pet", "shortcut"."""
+        return _places(self.mask, self.shortcut)
 
 
 def method_maps(
@@ -109,16 +101,29 @@ def method_maps(
     The last layers say most and cost least, so that a method stopped half-way has shown them. `done` is what
     an earlier, stopped call had made; `progress` may raise to stop.
     """
-    names = [layer.name for layer in score.seen.layers]
+    names = [layer.name for layer in score.layers]
     maps = dict(done.maps) if done is not None else {}
     cost = done.cost if done is not None else Cost(method, 0.0, 0.0)
     for name in reversed([name for name in names if name not in maps]):
         found, spent = score.method_map(method, name, _of_layer(progress, method, len(maps), len(names)))
         if found.values is not None:
-            found = replace(found, numbers=map_numbers(found.values, mask, shortcut))
+            found = replace(found, numbers=map_numbers(found.values, _places(mask, shortcut)))
         maps[name] = found
         cost = Cost(method, cost.ms + spent.ms, cost.forwards + spent.forwards)
         yield MethodMaps(method, dict(maps), cost)
+
+
+def map_numbers(values: np.ndarray, places: Mapping[str, np.ndarray]) -> MapNumbers:
+    """Describe one signed map (h, w); `places` are masks by name, bool (H, W) over the whole picture."""
+    return MapNumbers(
+        peak=peak(values),
+        alone=measure(map=values),
+        inside={place: measure(map=values, mask=mask) for place, mask in places.items()},
+    )
+
+
+def _places(mask: np.ndarray | None, shortcut: np.ndarray | None) -> dict[str, np.ndarray]:
+    return {place: found for place, found in (("pet", mask), ("shortcut", shortcut)) if found is not None}
 
 
 def _of_layer(
@@ -211,7 +216,7 @@ def _row(seen: SeenImage, position: int, results: Mapping[str, MethodMaps]) -> L
         label=f"Stage {position + 1} · {layer.channels} × {layer.height} × {layer.width}",
         maps=maps,
         agreement={
-            name: agreement(base, found.values)
+            name: measure(map=found.values, reference=base)
             for name, found in maps.items()
             if name != reference and base is not None and found.values is not None
         },

@@ -10,20 +10,35 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor, nn
 
-from analysis.explain.agreement import MapNumbers
 from analysis.explain.capture import Capture, Progress
 from analysis.explain.costs import Clock, Cost
-from analysis.explain.errors import ExplainError, HeadError, InnerLayerError, LayerError
-from analysis.explain.feature_map import layer_info
+from analysis.explain.errors import ExplainError, HeadError, InnerLayerError
+from analysis.explain.feature_map import LayerInfo, layer_info
 from analysis.explain.head import Certificate, LinearHead, book_head, exact_head
-from analysis.explain.layers import explainable_layers, stage_layers
-from analysis.explain.maps import trace
+from analysis.explain.layers import stage_layers
 from analysis.explain.methods import METHODS
-from analysis.explain.prepared import prepare
+from analysis.explain.prepared import Setup, prepare
 from analysis.explain.probe import Probe
+from analysis.explain.trace import trace
 
 Target = int | tuple[int, int]
 _MOST_SCORES = 4  # each keeps the gradients of every layer
+
+
+@dataclass(frozen=True)
+class MapNumbers:
+    """What the metrics say of one signed map.
+
+    Attributes
+    ----------
+    peak : (row, column) of the largest value; the first in reading order where several tie.
+    alone : {metric: number}, of the map by itself.
+    inside : {place: {metric: number}}, of the map and the mask of each place that there is in the picture.
+    """
+
+    peak: tuple[int, int]
+    alone: dict[str, float]
+    inside: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class SeenImage:
         if x.shape[0] != 1:
             raise ExplainError(f"a layer report is on one image, got a batch of {x.shape[0]}")
         if layers is None:
-            layers = [info.name for info in stage_layers(explainable_layers(model, x))]
+            layers = [info.name for info in stage_layers(model, x)]
         setup = prepare(model, x, precision, layers).setup  # once a network, so not part of the image's cost
         clock = Clock(x.device, setup.reference_ms)
         with clock.part("forward"):
@@ -74,7 +89,7 @@ class SeenImage:
         self.probes, self.setup = probes or {}, self._trace.setup
         self._logits = self._trace.logits[0]
         self.logits: np.ndarray = self._logits.cpu().numpy()
-        plain = self._trace.capture(0, gradients=False)
+        plain = self._trace.capture(gradients=False)
         self.layers = tuple(layer_info(name, plain.activations[name], x) for name in plain.activations)
         self.notes = plain.notes
         self._first: Target | None = None
@@ -97,36 +112,30 @@ class SeenImage:
             if chosen not in self._scores:
                 clock = Clock(self._logits.device, self.setup.reference_ms)
                 with clock.part("backward"):
-                    taken, refusal = self._capture(chosen)
+                    taken = self._trace.capture(chosen)
                 self._scores[chosen] = ExplainedScore(
-                    self, chosen, taken, clock.costs()[0], refusal, first=self._first == chosen
+                    chosen, taken, self.layers, self.setup, clock.costs()[0], first=self._first == chosen
                 )
                 while len(self._scores) > _MOST_SCORES:
                     self._scores.popitem(last=False)
             self._scores.move_to_end(chosen)
             return self._scores[chosen]
 
-    def _capture(self, target: Target) -> tuple[Capture, str]:
-        """With gradients where they reach every layer, else without and with the reason."""
-        try:
-            return self._trace.capture(target), ""
-        except LayerError as error:
-            return self._trace.capture(target, gradients=False), str(error)
-
 
 @dataclass(frozen=True, eq=False)
 class ExplainedScore:
     """One score of a seen image, with the gradients of all layers from one backward pass.
 
-    `refusal` says why there are no gradients, where there are none. `first` is the score that the forward pass
-    was run for.
+    `layers` and `setup` are those of the image. `first` is the score that the forward pass was run for. A score
+    does not refer to its `SeenImage`, which keeps it: of such a circle Python would free the tensors only when
+    its collector runs.
     """
 
-    seen: SeenImage
     target: Target
     taken: Capture
+    layers: tuple[LayerInfo, ...]
+    setup: Setup
     backward: Cost
-    refusal: str = ""
     first: bool = True
 
     def method_map(self, method: str, layer: str, progress: Progress | None = None) -> tuple[MethodMap, Cost]:
@@ -135,7 +144,7 @@ class ExplainedScore:
         `progress` is told how many of how many passes are done, and may raise to cancel.
         """
         taken = self.taken if progress is None else replace(self.taken, progress=progress)
-        clock = Clock(taken.logits.device, self.seen.setup.reference_ms)
+        clock = Clock(taken.logits.device, self.setup.reference_ms)
         with clock.part(method):
             try:
                 found = self._cam(taken, layer) if method == "cam" else self._map(taken, layer, method)
@@ -145,8 +154,6 @@ class ExplainedScore:
 
     def _map(self, taken: Capture, layer: str, method: str) -> MethodMap:
         known = METHODS[method]
-        if known.needs_gradient and self.refusal:
-            raise LayerError(self.refusal)
         return MethodMap(known.title, known.maps(taken, layer)[0].float().cpu().numpy())
 
     def _cam(self, taken: Capture, layer: str) -> MethodMap:
@@ -167,7 +174,7 @@ class ExplainedScore:
                     "The book's CAM, an approximation: these weights belong to hidden units, not to the channels."
                 )
                 return _of_head(taken, head, "CAM as in the book (approximation)", note)
-        probe = self.seen.probes.get(layer)
+        probe = taken.probes.get(layer)
         if probe is None:
             return MethodMap("CAM (none here)", None, reason, "none")
         note = f"CAM of a linear probe on this layer, right on {probe.accuracy:.1%} of the validation images."

@@ -67,10 +67,10 @@ class LoadedLearner:
 
     def item(self, file: str) -> Item:
         """Return the item of one of the run's own images; raises RunError for a name that is not its."""
-        manifest = self.run.manifest
-        if file not in manifest.labels:
+        labels = self.run.examples().labels
+        if file not in labels:
             raise RunError(f"{file!r} is not an image of the run {self.run.name}.")
-        return Item(self.run.image_path(file), manifest.vocabulary[manifest.labels[file]])
+        return Item(self.run.image_path(file), self.run.manifest.vocabulary[labels[file]])
 
     def batch(self, images: Sequence[Image.Image], size: int | None = None) -> torch.Tensor:
         """Return images as the network gets them: (B, 3, size, size) float32, normalised, on the device.

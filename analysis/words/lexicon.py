@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import CamLensError
-from analysis.explain.agreement import rank_correlation
+from analysis.explain.measures.agreement import rank_correlation
 from analysis.words.intervals import rank_correlation_interval, share_interval
 
 _PACKAGE, _FILE = "vaderSentiment", "vader_lexicon.txt"

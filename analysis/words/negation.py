@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.explain.capture import Targets
+from analysis.explain.targets import ClassTargets
 from analysis.words.methods import choose, token_values
 from analysis.words.network import TextLearner, pad, read, read_start
 from analysis.words.spans import Words, ends_sentence, join_tokens
@@ -162,7 +162,7 @@ def _explain(
     """Return (words, contributions (W,), score) of each text, all for the first one's target."""
     method, layer = choose(learner.model, method, layer)
     found: list[tuple[Words, np.ndarray, float]] = []
-    goal: Targets = target
+    goal: ClassTargets = target
     for text in texts:  # one at a time: a long review with many negations stays within memory
         words, ids = _encoded(learner, text)
         reading = read(learner.model, pad([ids], learner.device), goal, [layer], method != "cam")

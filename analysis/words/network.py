@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.capture import Targets, resolve_targets, score_weights
 from analysis.explain.errors import ExplainError
+from analysis.explain.targets import ClassTargets, resolve_targets, score_weights
 from analysis.learner.text.vocabulary import PAD
 from analysis.words.spans import Token
 
@@ -105,7 +105,7 @@ def layer_names(model: nn.Module) -> tuple[str, ...]:
 def read(
     model: nn.Module,
     ids: Tensor,
-    targets: Targets = None,
+    targets: ClassTargets = None,
     layers: Sequence[str] | None = None,
     gradients: bool = True,
 ) -> Reading:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from analysis.explain.capture import Targets
 from analysis.explain.errors import ExplainError
+from analysis.explain.targets import ClassTargets
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.words.methods import choose, token_values
 from analysis.words.network import TextLearner, batches, pad, read, read_start
@@ -158,7 +158,7 @@ def _joined(found: Sequence[_OfReview], index: dict[str, int], method: str, laye
     )
 
 
-def _targets(target: SetTarget, part: np.ndarray, ids: torch.Tensor) -> Targets:
+def _targets(target: SetTarget, part: np.ndarray, ids: torch.Tensor) -> ClassTargets:
     """Return the target of a batch; a contrast of classes 1 and 0 where none was given."""
     if target is None:
         return 1, 0

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.explain.agreement import correlation, rank_correlation
 from analysis.explain.errors import ExplainError
 from analysis.explain.head import Certificate
+from analysis.explain.measures.agreement import correlation, rank_correlation
 from analysis.explain.probe import Probe
 from analysis.words.methods import cam, class_weights, gradcam, gradient
 from analysis.words.network import EMBEDDING, Reading, TextLearner, is_convolutional, layer_names, pad, read

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.explain.capture import Targets, resolve_targets
 from analysis.explain.errors import ExplainError
+from analysis.explain.targets import ClassTargets, resolve_targets
 from analysis.words.network import TextLearner, predict_ids, read_start, scores
 from analysis.words.spans import Words
 
@@ -137,5 +137,5 @@ def predict_texts(
     ]
 
 
-def _for_all(target: int | tuple[int, int] | None, logits: Tensor) -> Targets:
+def _for_all(target: int | tuple[int, int] | None, logits: Tensor) -> ClassTargets:
     return torch.full((len(logits),), int(logits[0].argmax())) if target is None else target

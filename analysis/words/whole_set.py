@@ -93,7 +93,11 @@ def _spread(count: int, most: int) -> list[int]:
 
 def kept_set(run: Run, target: int | tuple[int, int]) -> WordSet | None:
     """Return what was kept of a run as it is now; None where it has to be made (again)."""
-    folder = _folder(run, target)
+    return read_set(kept_folder(run, target))
+
+
+def read_set(folder: Path) -> WordSet | None:
+    """Return the set in a folder; None where there is none."""
     try:
         return WordSet(
             **{field.name: pd.read_parquet(folder / f"{field.name}.parquet") for field in fields(WordSet)}
@@ -104,7 +108,7 @@ def kept_set(run: Run, target: int | tuple[int, int]) -> WordSet | None:
 
 def save_set(found: WordSet, run: Run, target: int | tuple[int, int]) -> Path:
     """Keep a set, in one step: a reader sees all of it or nothing."""
-    folder = _folder(run, target)
+    folder = kept_folder(run, target)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -119,7 +123,8 @@ def save_set(found: WordSet, run: Run, target: int | tuple[int, int]) -> Path:
     return folder
 
 
-def _folder(run: Run, target: int | tuple[int, int]) -> Path:
+def kept_folder(run: Run, target: int | tuple[int, int]) -> Path:
+    """Return where a set of a run as it is now lies, or will."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", run.name)[:80]
     made = run.manifest.files["weights.safetensors"][:12]
     read = run.manifest.files["predictions.parquet"][:8]

@@ -64,7 +64,7 @@ class Experiments:
 
     def others(self) -> Tensor | None:
         """Return other validation pictures, (N, 3, S, S), the same ones every time; None where there are none."""
-        files = [file for file in self.run.manifest.split["valid"] if file != self.image.id]
+        files = [file for file in self.run.examples().names("valid") if file != self.image.id]
         chosen = random.Random(0).sample(files, min(OTHERS, len(files)))
         return service().batch(self.run, chosen) if chosen else None
 

@@ -227,15 +227,15 @@ def chosen_layer(names: list[str], selectbox: bool = True) -> str:
     With `selectbox`, show the control to choose it; only one question may show it.
     """
     if selectbox:
-        heed_link(state.CHAPTER_LAYER, names, "layer")
-        return st.selectbox(
-            "Layer to look at (also in questions 12 and 13)",
-            names,
-            index=max(0, len(names) - 2),
-            key=state.CHAPTER_LAYER,
-            bind="query-params",
-            width=320,
-        )
+        with heed_link(state.CHAPTER_LAYER, names, "layer"):
+            return st.selectbox(
+                "Layer to look at (also in questions 12 and 13)",
+                names,
+                index=max(0, len(names) - 2),
+                key=state.CHAPTER_LAYER,
+                bind="query-params",
+                width=320,
+            )
     return st.session_state.get(state.CHAPTER_LAYER) or names[max(0, len(names) - 2)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from analysis.explain.measures import metrics_of
 from dashboard.figures.palette import GREEN, INKS, ORANGE, PURPLE, SKY, VERMILLION, Theme
 
 if TYPE_CHECKING:
@@ -17,11 +18,7 @@ if TYPE_CHECKING:
     Reading = Callable[[LayerRow], float | None]
 
 CAM_KINDS = {"exact": "exact", "book": "as in the book", "probe": "linear probe", "none": "none", "": ""}
-MEASURES = {
-    "correlation": "Correlation",
-    "rank_correlation": "Rank correlation",
-    "overlap_top20": "Overlap of the hottest 20 %",
-}
+MAP, PAIR, PLACE = ("map",), ("map", "reference"), ("map", "mask")  # what a metric of the report may need
 PLOT = 215  # pixels of a plot without its legend
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "x", "triangle-up", "cross")
@@ -33,17 +30,18 @@ def agreement_figure(
 ) -> go.Figure:
     """How far every other method agrees with the report's reference, over the layers.
 
-    Two methods are compared by three measures, more of them by their correlation alone. `titles` are the
-    methods' names for people. A layer where one of the two has no map leaves a gap; where CAM is the CAM of
+    Two methods are compared by every metric of a pair of maps, more of them by the first one alone. `titles` are
+    the methods' names for people. A layer where one of the two has no map leaves a gap; where CAM is the CAM of
     linear probes, their accuracy is drawn too.
     """
     others = [name for name in report.methods if name != report.reference]
     styles = _styles(theme)
     lines: list[tuple[str, Reading, dict[str, Any]]] = []
+    metrics = metrics_of(PAIR)
     if len(others) == 1:
-        lines = [(title, _agreement(others[0], name), next(styles)) for name, title in MEASURES.items()]
+        lines = [(metric.title, _agreement(others[0], metric.name), next(styles)) for metric in metrics]
     else:
-        lines = [(titles[name], _agreement(name, "correlation"), next(styles)) for name in others]
+        lines = [(titles[name], _agreement(name, metrics[0].name), next(styles)) for name in others]
     if "cam" in report.methods:
         probe = {"color": PURPLE, "dash": "dot", "symbol": "x"}
         lines.append(("Probe accuracy", lambda row: _defined(row.probe_accuracy), probe))
@@ -54,30 +52,32 @@ def agreement_figure(
     return figure
 
 
-def energy_figures(
+def place_figures(
     report: LayerReport, titles: dict[str, str], theme: Theme = "light", width: int = 850
-) -> dict[str, go.Figure]:
-    """By what lies inside a mask ("pet", "shortcut"): the share of each map's positive part, over the layers.
+) -> dict[tuple[str, str], go.Figure]:
+    """Draw each metric of a map and a mask over the layers, by place ("pet", "shortcut") and metric.
 
-    The dotted line is chance: the share of the picture that the mask covers.
+    The dotted line is chance: what a map without knowledge would reach.
     """
     figures = {}
-    for place, share in (("pet", report.mask_share), ("shortcut", report.shortcut_share)):
-        if share is None:
-            continue
-        lines = [
-            (titles[name], _energy(name, place), style)
-            for name, style in zip(report.methods, _styles(theme), strict=False)
-        ]
-        ink = INKS[theme]
-        figures[place] = _plot(report, lines, theme, width)
-        figures[place].add_hline(
-            y=share,
-            line={"color": ink.text, "dash": "dot", "width": 1.5},
-            annotation={"text": f"chance: {share:.0%}", "font": {"color": ink.text, "size": 11}},
-            annotation_position="top left",
-        )
-        figures[place].update_yaxes(range=[0, 1.05])
+    for place, mask in report.places.items():
+        for metric in metrics_of(PLACE):
+            lines = [
+                (titles[name], _inside(name, place, metric.name), style)
+                for name, style in zip(report.methods, _styles(theme), strict=False)
+            ]
+            figure = _plot(report, lines, theme, width)
+            chance = metric.by_chance({"mask": mask})
+            if chance is not None:
+                ink = INKS[theme]
+                figure.add_hline(
+                    y=chance,
+                    line={"color": ink.text, "dash": "dot", "width": 1.5},
+                    annotation={"text": f"chance: {chance:.0%}", "font": {"color": ink.text, "size": 11}},
+                    annotation_position="top left",
+                )
+            figure.update_yaxes(range=[metric.low, metric.high + 0.05 * (metric.high - metric.low)])
+            figures[place, metric.name] = figure
     return figures
 
 
@@ -95,12 +95,15 @@ def agreement_table(report: LayerReport, titles: dict[str, str]) -> pd.DataFrame
                 "Layer": row.label,
                 "Method": titles[name] + (f" ({CAM_KINDS[found.kind]})" if found.kind else ""),
             }
-            for measure, title in MEASURES.items():
-                value = None if pair is None else getattr(pair, measure)
-                line[f"{title} with {reference}"] = _rounded(value)
+            for metric in metrics_of(PAIR):
+                line[f"{metric.title} with {reference}"] = _rounded(None if pair is None else pair[metric.name])
             line["Peak"] = None if numbers is None else f"row {numbers.peak[0] + 1}, column {numbers.peak[1] + 1}"
-            line["In the pet"] = None if numbers is None else _rounded(numbers.mask_energy)
-            line["In the shortcut"] = None if numbers is None else _rounded(numbers.shortcut_energy)
+            for metric in metrics_of(MAP):
+                line[metric.title] = None if numbers is None else _rounded(numbers.alone[metric.name])
+            for place in report.places:
+                for metric in metrics_of(PLACE):
+                    value = None if numbers is None else numbers.inside[place][metric.name]
+                    line[f"{metric.title} in the {place}"] = _rounded(value)
             line["Probe accuracy"] = _rounded(row.probe_accuracy) if name == "cam" else None
             lines.append(line)
     return pd.DataFrame(lines).dropna(axis="columns", how="all")
@@ -170,20 +173,18 @@ def _styles(theme: Theme) -> Iterator[dict[str, str]]:
             yield {"color": colour, "dash": dash, "symbol": symbol}
 
 
-def _agreement(method: str, measure: str) -> Reading:
+def _agreement(method: str, metric: str) -> Reading:
     def read(row: LayerRow) -> float | None:
         found = row.agreement.get(method)
-        return None if found is None else _defined(getattr(found, measure))
+        return None if found is None else _defined(found[metric])
 
     return read
 
 
-def _energy(method: str, place: str) -> Reading:
-    name = "mask_energy" if place == "pet" else "shortcut_energy"
-
+def _inside(method: str, place: str, metric: str) -> Reading:
     def read(row: LayerRow) -> float | None:
         numbers = row.maps[method].numbers
-        return None if numbers is None else _defined(getattr(numbers, name))
+        return None if numbers is None else _defined(numbers.inside[place][metric])
 
     return read
 

@@ -6,43 +6,29 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from analysis.predictions import Histogram
 from dashboard.figures.palette import INKS, Theme
 
-BINS = 30
 WRONG = "Wrong predictions"
 RIGHT = "Right predictions"
 
 
-def loss_bins(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Counts of `loss` in equal bins, apart for right and wrong predictions: kind, low, high, count.
-
-    `predictions` needs the columns label, predicted and loss; losses that are not finite are left out.
-    """
-    finite = predictions[np.isfinite(predictions["loss"])]
-    top = float(finite["loss"].max()) if len(finite) else 0.0
-    edges = np.linspace(0.0, top if top > 0 else 1.0, bins + 1)
-    wrong = (finite["label"] != finite["predicted"]).to_numpy()
-    tables = []
-    for kind, chosen in ((WRONG, wrong), (RIGHT, ~wrong)):
-        counts, _ = np.histogram(finite["loss"].to_numpy()[chosen], bins=edges)
-        tables.append(pd.DataFrame({"kind": kind, "low": edges[:-1], "high": edges[1:], "count": counts}))
-    return pd.concat(tables, ignore_index=True)
-
-
-def loss_histogram(predictions: pd.DataFrame, theme: Theme = "light") -> alt.VConcatChart:
+def loss_histogram(losses: Histogram, theme: Theme = "light") -> alt.VConcatChart:
     """Two histograms over one loss axis, wrong above right, each with its own count axis.
 
     The right predictions crowd near zero and would hide the few wrong ones on a shared axis.
     """
     ink = INKS[theme]
-    table = loss_bins(predictions)
-    span = [0, float(table["high"].max())]
-    wrong = _bars(table[table["kind"] == WRONG], span, ink.bad, WRONG, None)
-    right = _bars(table[table["kind"] == RIGHT], span, ink.good, RIGHT, "Loss")
+    span = [0, float(losses.edges[-1])]
+    wrong = _bars(losses.edges, losses.wrong, span, ink.bad, WRONG, None)
+    right = _bars(losses.edges, losses.right, span, ink.good, RIGHT, "Loss")
     return alt.vconcat(wrong, right, spacing=8)
 
 
-def _bars(table: pd.DataFrame, span: list[float], colour: str, title: str, axis: str | None) -> alt.Chart:
+def _bars(
+    edges: np.ndarray, counts: np.ndarray, span: list[float], colour: str, title: str, axis: str | None
+) -> alt.Chart:
+    table = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": counts})
     return (
         alt.Chart(table[table["count"] > 0], title=alt.Title(title, anchor="start", fontSize=13))
         .mark_bar(binSpacing=1, color=colour)

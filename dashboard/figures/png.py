@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from dashboard.figures.layers import check_layer
 from dashboard.figures.options import LayerViewOptions
@@ -27,7 +28,9 @@ DPI = 150
 CELL = 4.0  # inches: a panel with the gap beside it
 PANEL, GAP = 3.84, 0.12
 ROW, TITLE, HEAD = 4.62, 0.3, 0.42  # inches: of a row of panels, of a title in it, of the heading
-FOOT = 0.06
+FOOT = 0.1
+BAR_INSET = 0.08  # share of a panel left free on each side of its colour bar, for half a number
+TICKS = 5  # intervals between the numbers of a colour bar
 BACKGROUND = {"light": "#ffffff", "dark": "#0e1117"}
 
 _drawing = Lock()  # matplotlib's text layout is not made for several threads
@@ -171,9 +174,17 @@ def _draw_bar(figure: Figure, mapped: Axes, options: LayerViewOptions) -> None:
     ink = INKS[options.theme]
     box = mapped.get_position()
     under = figure.add_axes(
-        (box.x0 + 0.03 * box.width, box.y0 - 0.045 * box.height, 0.94 * box.width, 0.025 * box.height)
+        (
+            box.x0 + BAR_INSET * box.width,
+            box.y0 - 0.045 * box.height,
+            (1 - 2 * BAR_INSET) * box.width,
+            0.025 * box.height,
+        )
     )
-    bar = figure.colorbar(mapped.images[-1], cax=under, orientation="horizontal")
+    numbers = ScalarFormatter()
+    numbers.set_powerlimits((-2, 4))  # a common factor at the end of the bar instead of long numbers
+    ticks = MaxNLocator(TICKS, steps=[1, 2, 5, 10])
+    bar = figure.colorbar(mapped.images[-1], cax=under, orientation="horizontal", ticks=ticks, format=numbers)
     bar.solids.set_alpha(1)
     bar.outline.set_visible(False)
     under.tick_params(colors=ink.muted, labelsize=8)

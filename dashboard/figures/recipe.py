@@ -73,28 +73,42 @@ def pair_chart(
     return alt.layer(squares, labels).properties(width=alt.Step(52), height=alt.Step(26))
 
 
-def spread_of_correlations(rows: pd.DataFrame, order: Sequence[str], theme: Theme = "light") -> alt.LayerChart:
-    """Return a chart with one tick for each picture and change, and a diamond for the median of each change.
+def spread_of_correlations(
+    counts: pd.DataFrame, medians: pd.DataFrame, order: Sequence[str], theme: Theme = "light"
+) -> alt.LayerChart:
+    """Return a chart of the correlations with the standard map under each change, with a diamond for the median.
 
-    `rows` has the columns path, change and correlation (with the standard map). A change that raises an error on
-    every picture has an empty line.
+    Parameters
+    ----------
+    counts : columns change, low, high, pictures and share, one row for each bin that holds pictures.
+    medians : columns change and median, which is nan where a change raises an error on every picture.
+    order : the changes from top to bottom.
     """
     ink = INKS[theme]
-    correlations = rows.dropna(subset=["correlation"])[["path", "change", "correlation"]]
     y = alt.Y("change:N", sort=list(order), title=None).scale(domain=list(order))
     y = y.axis(labelLimit=220, labelOverlap=False, ticks=False, grid=True, gridColor=ink.grid, gridDash=[2, 3])
-    base = alt.Chart(correlations).encode(y=y)
-    x = alt.X("correlation:Q", title="Correlation with the standard map", scale=alt.Scale(domain=[-1, 1]))
-    ticks = base.mark_tick(thickness=1.5, size=16, opacity=0.35, color=ink.good).encode(
-        x=x,
-        tooltip=[
-            alt.Tooltip("path:N", title="Picture"),
-            alt.Tooltip("change:N", title="Change"),
-            alt.Tooltip("correlation:Q", title="Correlation", format=".3f"),
-        ],
+    x = alt.X("low:Q", title="Correlation with the standard map", scale=alt.Scale(domain=[-1, 1]))
+    bars = (
+        alt.Chart(counts)
+        .mark_bar(height=16, color=ink.good)
+        .encode(
+            x=x,
+            x2="high:Q",
+            y=y,
+            opacity=alt.Opacity("share:Q", legend=None).scale(type="sqrt", domain=[0, 1], range=[0.15, 1]),
+            tooltip=[
+                alt.Tooltip("change:N", title="Change"),
+                alt.Tooltip("low:Q", title="Correlation from", format=".3f"),
+                alt.Tooltip("high:Q", title="to", format=".3f"),
+                alt.Tooltip("pictures:Q", title="Pictures", format=","),
+            ],
+        )
     )
-    medians = base.mark_point(filled=True, shape="diamond", size=110, color=ink.bad, opacity=1).encode(
-        x=alt.X("median(correlation):Q"),
-        tooltip=[alt.Tooltip("median(correlation):Q", title="Median", format=".3f")],
+    points = (
+        alt.Chart(medians.dropna(subset=["median"])[["change", "median"]])
+        .mark_point(filled=True, shape="diamond", size=110, color=ink.bad, opacity=1)
+        .encode(
+            x=alt.X("median:Q"), y=y, tooltip=[alt.Tooltip("median:Q", title="Median correlation", format=".3f")]
+        )
     )
-    return alt.layer(ticks, medians).properties(height=alt.Step(26), width="container")
+    return alt.layer(bars, points).properties(height=alt.Step(26), width="container")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analysis.browse import SORTS, browse
 from analysis.data.images import ImageError
+from analysis.predictions import SORTS
 from analysis.runs import Run, RunError
 from dashboard import state
 from dashboard.caches import predictions, thumbnail
@@ -38,23 +38,25 @@ def card(run: Run, row: dict) -> Photo:
 run = chosen_run()
 with clear_messages(run):
     table = predictions(run)
-    total, wrong = len(table), int((table["label"] != table["predicted"]).sum())
+    total, wrong = len(table), table.mistakes
 
     st.title("Errors")
-    for key, what in ((state.TRUE_CLASS, "true class"), (state.PREDICTED_CLASS, "predicted class")):
-        heed_link(key, run.manifest.class_names, what)
-    heed_link(state.SORT, SORTS.values(), "order")
-    view = filters(run.manifest.class_names)
+    names = run.manifest.class_names
+    with (
+        heed_link(state.TRUE_CLASS, names, "true class"),
+        heed_link(state.PREDICTED_CLASS, names, "predicted class"),
+        heed_link(state.SORT, SORTS.values(), "order"),
+    ):
+        view = filters(names)
     st.session_state[state.ERRORS_VIEW] = view
-    shown = browse(table, view)
+    shown = table.count(view)
     filtered = bool(view.true or view.predicted or view.name or view.confidence != (0.0, 1.0))
 
     what = "pictures" if view.correct else "mistakes"
     of = total if view.correct else wrong
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{len(shown):,} of {of:,} {what}**"
-            + ("" if view.correct else f" among {total:,} validation pictures")
+            f"**{shown:,} of {of:,} {what}**" + ("" if view.correct else f" among {total:,} validation pictures")
         )
         if filtered:
             st.button(
@@ -65,27 +67,27 @@ with clear_messages(run):
             )
         st.download_button(
             "Table as CSV",
-            data=lambda: shown.drop(columns="probabilities").to_csv(index=False),
+            data=lambda: table.csv(view),
             file_name=f"{run.name}-{what}.csv",
             mime="text/csv",
             icon=":material/download:",
             type="tertiary",
             on_click="ignore",
-            disabled=shown.empty,
+            disabled=not shown,
             help="The pictures shown here, on all pages, with their predictions.",
         )
 
-    if shown.empty and not filtered and not view.correct:
+    if not shown and not filtered and not view.correct:
         st.success(f"The learner got all {total:,} validation pictures right.", icon=":material/celebration:")
-    elif shown.empty:
+    elif not shown:
         st.info("No picture fits these filters. Widen one of them, or remove them all.")
     else:
-        pages = -(-len(shown) // PER_PAGE)
+        pages = -(-shown // PER_PAGE)
         with st.container(key="gallery"):
             grid = st.container()
             page = st.pagination(pages, key=state.PAGE, bind="query-params") if pages > 1 else 1
         start = (min(page, pages) - 1) * PER_PAGE
-        rows = shown.iloc[start : start + PER_PAGE].to_dict("records")
+        rows = table.page(view, start, start + PER_PAGE)
         with grid:
             opened = photo_grid([card(run, row) for row in rows], key="photos")
         if opened:

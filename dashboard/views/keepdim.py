@@ -66,9 +66,11 @@ with clear_messages(run):
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**{image.name}**")
         step_buttons(run, image)
-    heed_link(state.NETWORK, NETWORKS.values(), "network")
-    heed_link(state.INPUT_SIZE, [str(size) for size in SIZES], "input size")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with (
+        heed_link(state.NETWORK, NETWORKS.values(), "network"),
+        heed_link(state.INPUT_SIZE, [str(size) for size in SIZES], "input size"),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         network = st.selectbox(
             "Network",
             list(NETWORKS),

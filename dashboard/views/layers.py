@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from analysis.explain.measures import METRICS
 from analysis.explain.report import LayerReport, MethodMap
 from analysis.runs import Run
 from dashboard import state
@@ -12,7 +13,7 @@ from dashboard.chosen_image import ChosenImage, chosen_image, explained, step_bu
 from dashboard.components.page_width import page_width
 from dashboard.costs import costs
 from dashboard.downloads import download_buttons
-from dashboard.figures.agreement import agreement_figure, agreement_table, energy_figures
+from dashboard.figures.agreement import agreement_figure, agreement_table, place_figures
 from dashboard.figures.layers import layers_figure
 from dashboard.figures.multiples import multiples_figure
 from dashboard.figures.overlay import CONFIG
@@ -132,9 +133,9 @@ def agreement_section(report: LayerReport, width: int) -> None:
         figure = agreement_figure(report, titles, theme(), width)
         if figure.data:
             st.plotly_chart(figure, theme=None, key="agreement_figure", config=CONFIG)
-        for place, figure in energy_figures(report, titles, theme(), width).items():
-            st.markdown(f"**Share of each map's positive energy that lies in the {place}**")
-            st.plotly_chart(figure, theme=None, key=f"energy_{place}", config=CONFIG)
+        for (place, name), figure in place_figures(report, titles, theme(), width).items():
+            st.markdown(f"**{METRICS[name].title} in the {place}**", help=METRICS[name].about)
+            st.plotly_chart(figure, theme=None, key=f"{name}_{place}", config=CONFIG)
     numbers.dataframe(agreement_table(report, titles), hide_index=True, alt="Agreement of the methods")
 
 
@@ -207,8 +208,7 @@ with clear_messages(run):
     agreement_section(report, width)
     costs(report, service().precision(run, image.id))
     with st.container(horizontal=True):
-        stem = image.name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")
-        download_buttons(report, stem, options, choice.method, fused)
+        download_buttons(report, image.name, options, choice.method, fused)
         st.page_link(
             METHODS_PAGE,
             label="What the methods do",

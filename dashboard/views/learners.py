@@ -8,9 +8,8 @@ import streamlit as st
 from analysis.data.source import TASKS
 from analysis.learner.recipe import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
 from analysis.learner.recipes import AnyRecipe
-from analysis.runs import RunError, list_broken
-from analysis.summary import accuracy
-from dashboard.caches import predictions
+from analysis.predictions import Results, results_of
+from analysis.runs import Run, RunError, list_broken, open_run
 from dashboard.frame import chosen_run, clear_messages
 from dashboard.service import service
 from dashboard.words.recipe_form import WORD_SOURCES, words_recipe_form
@@ -80,6 +79,16 @@ def recipe_form() -> AnyRecipe | None:
         return None
 
 
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _results(path: str, digest: str) -> Results:
+    return results_of(open_run(path))
+
+
+def results(run: Run) -> Results:
+    """How well a learner does, looked up once: a run of schema 1 has to be read for it."""
+    return _results(str(run.path), run.manifest.files["predictions.parquet"])
+
+
 def head_of(recipe: AnyRecipe) -> str:
     """What a network ends in: only behind a linear head CAM is exact."""
     return recipe.head if isinstance(recipe, Recipe) else {"wordcnn": "linear"}.get(recipe.arch, "fastai's")
@@ -93,7 +102,7 @@ with clear_messages():
     for known in service().runs():
         manifest = known.manifest
         try:
-            table = predictions(known)
+            found = results(known)
         except RunError as problem:
             broken.append((known.path, str(problem)))
             continue
@@ -104,8 +113,8 @@ with clear_messages():
                 "data": manifest.recipe.source,
                 "network": manifest.recipe.arch,
                 "head": head_of(manifest.recipe),
-                "accuracy": f"{accuracy(table):.1%}",
-                "validation examples": len(table),
+                "accuracy": f"{found.accuracy:.1%}",
+                "validation examples": found.examples,
                 "made": manifest.created[:16].replace("T", " "),
                 "on": manifest.device,
             }

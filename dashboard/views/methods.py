@@ -81,10 +81,10 @@ with clear_messages(run):
         f"{SYMBOLS}"
     )
     grouped = {name: [method for method in METHODS.values() if group(method) == name] for name in GROUPS}
-    heed_link(state.GROUP, GROUPS, "group of methods")
-    chosen = st.pills(
-        "Show", list(GROUPS), key=state.GROUP, bind="query-params", help="Nothing chosen shows all methods."
-    )
+    with heed_link(state.GROUP, GROUPS, "group of methods"):
+        chosen = st.pills(
+            "Show", list(GROUPS), key=state.GROUP, bind="query-params", help="Nothing chosen shows all methods."
+        )
     shown = {name: methods for name, methods in grouped.items() if methods and chosen in (None, name)}
     for name, methods in shown.items():
         links = " · ".join(f"[{method.title}](#{anchor(method)})" for method in methods)

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from analysis.errors import CamLensError
+from analysis.predictions.summary import most_confused, per_class
 from analysis.runs import Run
 from analysis.shortcut import shortcut_table
-from analysis.summary import accuracy, confusion_matrix, most_confused, per_class
 from dashboard import state
 from dashboard.caches import predictions
 from dashboard.figures.confusion import CELL, confusion_chart
@@ -86,14 +86,22 @@ with clear_messages(run):
     manifest, recipe = run.manifest, run.manifest.recipe
     table = predictions(run)
     names = manifest.class_names
-    right = accuracy(table)
+    matrix = table.confusion()
 
     st.title("Overview")
+    for note in manifest.notes:
+        st.info(note)
+    missing = manifest.results.get("missing", 0)
+    if missing:
+        st.warning(
+            f"{missing:,} of {manifest.counts['valid']:,} validation pictures were gone when the learner was "
+            "evaluated, and are left out here. `python -m analysis evaluate` names them."
+        )
     cells = st.grid(5, min_column_width=140)
-    cells.metric("Accuracy", f"{right:.1%}", help="Share of the validation pictures predicted right.")
-    cells.metric("Error rate", f"{1 - right:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
-    cells.metric("Mistakes", f"{round((1 - right) * len(table)):,} of {len(table):,}")
-    cells.metric("Training pictures", f"{len(manifest.split['train']):,}")
+    cells.metric("Accuracy", f"{table.accuracy:.1%}", help="Share of the validation pictures predicted right.")
+    cells.metric("Error rate", f"{1 - table.accuracy:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
+    cells.metric("Mistakes", f"{table.mistakes:,} of {len(table):,}")
+    cells.metric("Training pictures", f"{manifest.counts['train']:,}")
     cells.metric("Classes", f"{len(names)}")
 
     many = len(names) > MANY_CLASSES
@@ -102,7 +110,6 @@ with clear_messages(run):
     with left:
         st.subheader("Confusion matrix")
         st.caption("Rows are the true classes, columns the predicted ones. Click a cell to see its pictures.")
-        matrix = confusion_matrix(table, names)
         picked = st.altair_chart(
             confusion_chart(matrix, names, theme=theme()),
             on_select="rerun",
@@ -120,13 +127,15 @@ with clear_messages(run):
             st.switch_page(ERRORS_PAGE, query_params={state.RUN: run.name, **query})
     with wide:
         st.subheader("Loss of every picture")
-        st.altair_chart(loss_histogram(table, theme=theme()), alt="Histogram of the losses, right and wrong")
+        st.altair_chart(
+            loss_histogram(table.histogram(), theme=theme()), alt="Histogram of the losses, right and wrong"
+        )
         st.subheader("Precision and recall")
-        st.altair_chart(per_class_chart(per_class(table, names), theme=theme()), alt="Precision and recall")
+        st.altair_chart(per_class_chart(per_class(matrix, names), theme=theme()), alt="Precision and recall")
 
     with left:
         st.subheader("Most confused")
-        pairs = most_confused(table, names)
+        pairs = most_confused(matrix, names)
         if pairs.empty:
             st.success("Nothing was confused.")
         else:
@@ -164,6 +173,6 @@ with clear_messages(run):
         }
         st.table(pd.DataFrame({"": facts.keys(), "value": facts.values()}), hide_index=True, hide_header=True)
         st.dataframe(pd.DataFrame(list(manifest.history)), hide_index=True, alt="Losses after each epoch")
-        if manifest.skipped:
-            with st.expander(f"{len(manifest.skipped)} files were left out"):
-                st.dataframe(pd.DataFrame(list(manifest.skipped), columns=["file", "why"]), hide_index=True)
+        if manifest.counts["skipped"]:
+            with st.expander(f"{manifest.counts['skipped']:,} files were left out"):
+                st.dataframe(pd.DataFrame(run.examples().skipped, columns=["file", "why"]), hide_index=True)

@@ -20,6 +20,7 @@ from dashboard.figures.recipe import OUTCOMES, pair_chart, spread_of_correlation
 from dashboard.figures.tiles import overlay
 from dashboard.frame import chosen_run, clear_messages, heed_link, theme
 from dashboard.recipe_jobs import AblationJob, board
+from dashboard.recipe_results import pictures_csv, set_results
 from dashboard.service import Resident, service
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def layers_of(run: Run, image: ChosenImage) -> tuple[list[str], str | None]:
     """Return the names of the stages, and of the last layer whose output the network changes in place."""
 
     def experiment(resident: Resident, x: Tensor) -> tuple[list[str], str | None]:
-        from analysis.explain import explainable_layers, stage_layers
+        from analysis.explain import stage_layers
         from analysis.explain.ablation_recipe import overwritten_layer
 
         model = resident.loaded.model
-        stages = [info.name for info in stage_layers(explainable_layers(model, x))]
+        stages = [info.name for info in stage_layers(model, x)]
         return stages, overwritten_layer(model, x)
 
     return service().live(run, image.id, "ablation layers", experiment)
@@ -53,7 +54,7 @@ def effects_on(
     def experiment(resident: Resident, x: Tensor) -> tuple[list[Effect], np.ndarray]:
         from analysis.explain.ablation_recipe import BATCH_MATES, STANDARD, AblationRunner, effects
 
-        others = [file for file in run.manifest.split["valid"] if file != image.id]
+        others = [file for file in run.examples().names("valid") if file != image.id]
         chosen = random.Random(0).sample(others, min(BATCH_MATES, len(others)))
         batch_mates = service().batch(run, chosen) if chosen else None
         runner = AblationRunner(resident.loaded.model, x, layer, run.manifest.normalize)
@@ -130,15 +131,15 @@ def show_combinations(
 
     st.subheader("Together")
     names = [change.name for change in changes]
-    heed_link(state.TOGETHER, names, "change")
-    chosen = st.multiselect(
-        "Change these together",
-        names,
-        default=["ReLU on the map", "softmax probability"],
-        key=state.TOGETHER,
-        bind="query-params",
-        help="Any number of changes, but only one of each step.",
-    )
+    with heed_link(state.TOGETHER, names, "change"):
+        chosen = st.multiselect(
+            "Change these together",
+            names,
+            default=["ReLU on the map", "softmax probability"],
+            key=state.TOGETHER,
+            bind="query-params",
+            help="Any number of changes, but only one of each step.",
+        )
     try:
         variants = (combine(change for change in changes if change.name in chosen),)
     except ExplainError as problem:
@@ -195,18 +196,16 @@ def set_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def show_whole_set(run: Run, layer: str, changes: Sequence[Change]) -> None:
     """Show the results for the whole validation set, which are computed once in the background and saved."""
-    from analysis.explain.ablation_recipe.whole_set import load_table, summary
-
     st.subheader("The whole validation set")
-    rows = load_table(run, layer)
+    results = set_results(run, layer)
     job = board().current
-    if rows is None:
+    if results is None:
         if job is not None and job.running and job.is_of(run, layer):
             watch(job)
             return
         if job is not None and job.is_of(run, layer) and job.error:
             st.error(job.error, title="The validation set could not be finished", icon=":material/error:")
-        count = len(run.manifest.split["valid"])
+        count = run.manifest.counts["valid"]
         st.write(
             f"This computes every change on all {count:,} validation pictures in the background. You can use the "
             "other pages meanwhile, and the result is saved."
@@ -218,24 +217,25 @@ def show_whole_set(run: Run, layer: str, changes: Sequence[Change]) -> None:
             board().start(AblationJob(run, layer))
             st.rerun()
         return
-    table = summary(rows)
     st.caption(
-        "Each tick is a picture, the diamond is their median. A line without ticks means that the change raises "
-        "an error on every picture."
+        "A darker bar holds more pictures with this correlation; the diamond is the median. An empty line means "
+        "that the change raises an error on every picture."
     )
     st.altair_chart(
-        spread_of_correlations(rows, [change.name for change in changes], theme()),
-        alt="Correlation with the standard map, one tick for each picture, for each change",
+        spread_of_correlations(results.counts, results.summary, [change.name for change in changes], theme()),
+        alt="The spread of the correlations with the standard map, for each change",
     )
-    st.dataframe(set_table(table), hide_index=True, height="content", alt="Every change over the validation set")
+    st.dataframe(
+        set_table(results.summary), hide_index=True, height="content", alt="Every change over the validation set"
+    )
     with st.container(horizontal=True):
-        for label, frame, name in (
-            ("Table as CSV", table, "ablation"),
-            ("Every picture as CSV", rows, "ablation-pictures"),
+        for label, data, name in (
+            ("Table as CSV", partial(results.summary.to_csv, index=False), "ablation"),
+            ("Every picture as CSV", partial(pictures_csv, run, layer), "ablation-pictures"),
         ):
             st.download_button(
                 label,
-                data=partial(frame.to_csv, index=False),
+                data=data,
                 file_name=f"{name}-{run.name}.csv",
                 mime="text/csv",
                 icon=":material/download:",
@@ -260,17 +260,17 @@ with clear_messages(run):
     with st.spinner("Loading the learner…", show_time=True):
         stages, overwritten = layers_of(run, image)
     names = stages if overwritten is None else [*stages, overwritten]
-    heed_link(state.ABLATION_LAYER, names, "layer")
-    layer = st.selectbox(
-        "Layer",
-        names,
-        index=len(stages) - 1,
-        key=state.ABLATION_LAYER,
-        bind="query-params",
-        width=360,
-        help="The stages of the network and, if it has one, a layer whose output a later step changes in place. "
-        "Only there does leaving out the clone change the map.",
-    )
+    with heed_link(state.ABLATION_LAYER, names, "layer"):
+        layer = st.selectbox(
+            "Layer",
+            names,
+            index=len(stages) - 1,
+            key=state.ABLATION_LAYER,
+            bind="query-params",
+            width=360,
+            help="The stages of the network and, if it has one, a layer whose output a later step changes in "
+            "place. Only there does leaving out the clone change the map.",
+        )
     if layer == overwritten:
         st.caption(f"The output of `{layer}` is changed in place by the step after it.")
     from analysis.chapter.running import source_of

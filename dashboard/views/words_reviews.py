@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from analysis.browse import Browse, browse, excerpt
+from analysis.predictions import Browse, Predictions, excerpt
+from analysis.predictions.summary import most_confused
 from analysis.runs import Run
-from analysis.summary import accuracy, most_confused
 from dashboard import state
 from dashboard.caches import predictions
 from dashboard.components.review_cards import ReviewCard, review_cards
@@ -35,16 +35,15 @@ def card(row: dict, word: str) -> ReviewCard:
     )
 
 
-def summary_line(run: Run, table: pd.DataFrame) -> None:
+def summary_line(run: Run, table: Predictions) -> None:
     """Accuracy and the most confused classes, each a button that narrows the gallery to them."""
     names = run.manifest.class_names
-    wrong = int((table["label"] != table["predicted"]).sum())
     cells = st.grid(4, min_column_width=150)
-    cells.metric("Accuracy", f"{accuracy(table):.1%}", help="Share of the validation reviews predicted right.")
-    cells.metric("Mistakes", f"{wrong:,} of {len(table):,}")
-    cells.metric("Training reviews", f"{len(run.manifest.split['train']):,}")
+    cells.metric("Accuracy", f"{table.accuracy:.1%}", help="Share of the validation reviews predicted right.")
+    cells.metric("Mistakes", f"{table.mistakes:,} of {len(table):,}")
+    cells.metric("Training reviews", f"{run.manifest.counts['train']:,}")
     cells.metric("Classes", len(names))
-    pairs = most_confused(table, names).head(6)
+    pairs = most_confused(table.confusion(), names).head(6)
     if pairs.empty:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -77,22 +76,22 @@ def how_it_was_made(run: Run) -> None:
         }
         st.table(pd.DataFrame({"": facts.keys(), "value": facts.values()}), hide_index=True, hide_header=True)
         st.dataframe(pd.DataFrame(list(manifest.history)), hide_index=True, alt="Losses after each epoch")
-        if manifest.skipped:
-            st.caption(f"{len(manifest.skipped)} texts were left out:")
-            st.dataframe(pd.DataFrame(list(manifest.skipped), columns=["review", "why"]), hide_index=True)
+        if manifest.counts["skipped"]:
+            st.caption(f"{manifest.counts['skipped']:,} texts were left out:")
+            st.dataframe(pd.DataFrame(run.examples().skipped, columns=["review", "why"]), hide_index=True)
 
 
-def export_button(run: Run, shown: pd.DataFrame, view: Browse) -> None:
+def export_button(run: Run, table: Predictions, view: Browse) -> None:
     """The reviews shown, on all pages, as CSV."""
     st.download_button(
         "Table as CSV",
-        data=lambda: shown.drop(columns="probabilities").to_csv(index=False),
+        data=lambda: table.csv(view),
         file_name=f"{run.name}-{'reviews' if view.correct else 'mistakes'}.csv",
         mime="text/csv",
         icon=":material/download:",
         type="tertiary",
         on_click="ignore",
-        disabled=shown.empty,
+        disabled=not table.count(view),
         help="The reviews shown here, on all pages, with their predictions and texts.",
     )
 
@@ -100,21 +99,24 @@ def export_button(run: Run, shown: pd.DataFrame, view: Browse) -> None:
 run = chosen_run("words")
 with clear_messages(run):
     table = predictions(run)
-    total, wrong = len(table), int((table["label"] != table["predicted"]).sum())
+    total, wrong = len(table), table.mistakes
 
     st.title("Reviews")
     summary_line(run, table)
-    for key, what in ((state.TRUE_CLASS, "true class"), (state.PREDICTED_CLASS, "predicted class")):
-        heed_link(key, run.manifest.class_names, what)
-    heed_link(state.SORT, REVIEW_SORTS.values(), "order")
-    view = review_filters(run.manifest.class_names)
+    names = run.manifest.class_names
+    with (
+        heed_link(state.TRUE_CLASS, names, "true class"),
+        heed_link(state.PREDICTED_CLASS, names, "predicted class"),
+        heed_link(state.SORT, REVIEW_SORTS.values(), "order"),
+    ):
+        view = review_filters(names)
     st.session_state[state.REVIEWS_VIEW] = view
-    shown = browse(table, view)
+    shown = table.count(view)
 
     what, of = ("reviews", total) if view.correct else ("mistakes", wrong)
     with st.container(horizontal=True, vertical_alignment="center"):
         among = "" if view.correct else f" among {total:,} validation reviews"
-        st.markdown(f"**{len(shown):,} of {of:,} {what}**{among}")
+        st.markdown(f"**{shown:,} of {of:,} {what}**{among}")
         if narrowed(view):
             st.button(
                 "Remove the filters",
@@ -122,20 +124,20 @@ with clear_messages(run):
                 type="tertiary",
                 on_click=clear_review_filters,
             )
-        export_button(run, shown, view)
+        export_button(run, table, view)
         st.page_link(REVIEW_PAGE, label="Type a review of your own", icon=":material/edit:")
 
-    if shown.empty and not narrowed(view) and not view.correct:
+    if not shown and not narrowed(view) and not view.correct:
         st.success(f"The learner got all {total:,} validation reviews right.", icon=":material/celebration:")
-    elif shown.empty:
+    elif not shown:
         st.info("No review fits these filters. Widen one of them, or remove them all.")
     else:
-        pages = -(-len(shown) // PER_PAGE)
+        pages = -(-shown // PER_PAGE)
         with st.container(key="gallery"):
             grid = st.container()
             page = st.pagination(pages, key=state.PAGE, bind="query-params") if pages > 1 else 1
         start = (min(page, pages) - 1) * PER_PAGE
-        rows = shown.iloc[start : start + PER_PAGE].to_dict("records")
+        rows = table.page(view, start, start + PER_PAGE)
         with grid:
             opened = review_cards([card(row, view.word) for row in rows], key="reviews")
         if opened:

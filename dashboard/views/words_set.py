@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from analysis.progress import ProgressEvent
@@ -12,6 +15,9 @@ from dashboard.words.plain import plain
 from dashboard.words.service import Target
 from dashboard.words.set_jobs import SetJob, set_board
 from dashboard.words.set_tabs import lexicon_tab, mistakes_tab, no_lexicon, ranking_tab, truth_tab
+
+if TYPE_CHECKING:
+    from analysis.words.whole_set import WordSet
 
 SENTIMENT = {"negative", "positive"}
 
@@ -28,6 +34,24 @@ def watch(job: SetJob) -> None:
     st.button("Stop", icon=":material/stop:", on_click=job.stop)
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _read_once(folder: str, modified_ns: int) -> WordSet | None:
+    from analysis.words.whole_set import read_set
+
+    return read_set(Path(folder))
+
+
+def weighed_words(run: Run, target: Target) -> WordSet | None:
+    """The set that was kept, read once and shared by all sessions; None where there is none."""
+    from analysis.words.whole_set import kept_folder
+
+    folder = kept_folder(run, target)
+    try:
+        return _read_once(str(folder), folder.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
 def make_it(run: Run, target: Target, label: str) -> None:
     """Offer to count the words, or show how far it is."""
     job = set_board().current
@@ -37,7 +61,7 @@ def make_it(run: Run, target: Target, label: str) -> None:
         return
     if job is not None and job.is_of(run, target) and job.error:
         st.error(job.error, title="The validation set could not be finished", icon=":material/error:")
-    count = len(run.manifest.split["valid"])
+    count = run.manifest.counts["valid"]
     st.write(
         f"Every word of the {count:,} validation reviews is explained once, in the background, and the result is "
         "kept; the pages go on meanwhile. It takes about "
@@ -64,13 +88,13 @@ run = chosen_run("words")
 st.title("Words")
 with clear_messages(run):
     target, label = asked_target(run)
-    from analysis.words.whole_set import LEAST, kept_set
+    from analysis.words.whole_set import LEAST
 
-    found = kept_set(run, target)
+    found = weighed_words(run, target)
     if found is None:
         make_it(run, target, label)
         st.stop()
-    count = len(run.manifest.split["valid"])
+    count = run.manifest.counts["valid"]
     st.markdown(f"Which words speak for **{plain(label)}**, over {count:,} validation reviews")
     least = st.number_input(
         "In at least so many reviews",

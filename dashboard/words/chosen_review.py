@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from analysis.browse import Browse, browse, neighbours
+from analysis.predictions import Browse
 from analysis.runs import Run
 from dashboard import state
 from dashboard.caches import predictions
@@ -45,7 +44,7 @@ def chosen_review(run: Run) -> ChosenReview | None:
     table = predictions(run)
     asked = st.query_params.get(state.REVIEW)
     review = asked or st.session_state.get(state.CURRENT_REVIEW)
-    known = review is not None and (review.startswith(TYPED) or bool((table["path"] == review).any()))
+    known = review is not None and (review.startswith(TYPED) or review in table)
     if asked and not known:
         st.error(
             f"The link names the review “{asked[:80]}”, which is not in this learner's validation set.",
@@ -54,14 +53,13 @@ def chosen_review(run: Run) -> ChosenReview | None:
         st.page_link(REVIEWS_PAGE, label="Choose one among the reviews", icon=":material/forum:")
         return None
     if not known:
-        order = _order(run)
-        if order.empty:  # the gallery's filters left nothing over
-            order = browse(table, Browse())
-        if order.empty:
+        # the gallery's filters may leave nothing over
+        first = table.page(_view(run), 0, 1) or table.page(Browse(), 0, 1)
+        if not first:
             st.info("There is no mistake to look at. Choose any review in the gallery, or type one in.")
             st.page_link(REVIEWS_PAGE, label="To the gallery", icon=":material/forum:")
             return None
-        review = order["path"].iloc[0]
+        review = first[0]["path"]
     if st.query_params.get(state.REVIEW) != review:
         st.query_params[state.REVIEW] = review
     view = _view(run).to_text()
@@ -75,27 +73,28 @@ def chosen_review(run: Run) -> ChosenReview | None:
 
 def review_steps(run: Run, review: ChosenReview) -> None:
     """Back and forth through the gallery's list, with the arrow keys too."""
-    order = _order(run)
-    position, before, after = neighbours(order, review.id)
+    table, view = predictions(run), _view(run)
+    place = table.neighbours(view, review.id)
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         st.button(
             "Previous",
             icon=":material/chevron_left:",
             shortcut="Left",
-            disabled=before is None,
+            disabled=place.before is None,
             on_click=go_to,
-            args=(before,),
+            args=(place.before,),
             key="previous_review",
         )
-        where = f"{position + 1:,} of {len(order):,}" if position is not None else "not in the list"
+        at = place.position
+        where = "not in the list" if at is None else f"{at + 1:,} of {table.count(view):,}"
         st.markdown(where, help="Place in the gallery's list, as it is filtered and ordered there.")
         st.button(
             "Next",
             icon=":material/chevron_right:",
             shortcut="Right",
-            disabled=after is None,
+            disabled=place.after is None,
             on_click=go_to,
-            args=(after,),
+            args=(place.after,),
             key="next_review",
         )
 
@@ -114,20 +113,16 @@ def _view(run: Run) -> Browse:
     return st.session_state[state.REVIEWS_VIEW]
 
 
-def _order(run: Run) -> pd.DataFrame:
-    return browse(predictions(run), _view(run))
-
-
 def _described(run: Run, review: str) -> ChosenReview:
-    table = predictions(run)
     text = words_service().text(run, review)
     label = None
     if review.startswith(TYPED):
         with st.spinner("Loading the learner and reading the review…"):
             probabilities = words_service().prediction(run, review).probabilities
     else:
-        row = table[table["path"] == review].iloc[0]
-        probabilities = np.asarray(row["probabilities"], dtype=np.float32)
+        table = predictions(run)
+        row, probabilities = table.row(review), table.probabilities(review)
+        assert row is not None  # asked for above
         label = run.manifest.class_names.index(row["label"])
     order = np.argsort(-probabilities, kind="stable")
     return ChosenReview(review, text, label, int(order[0]), int(order[1]), probabilities)

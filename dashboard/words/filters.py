@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analysis.browse import SORTS, Browse
+from analysis.predictions import SORTS, Browse
 from dashboard import state
 from dashboard.filters import FULL_RANGE, class_and_confidence, clear_filters, show_correct
 

@@ -1,7 +1,7 @@
 """The one door to the learners of words: whoever wants a prediction or contributions asks here.
 
-As `dashboard.service` is for pictures: one lock, one resident copy of each learner, and what was computed is
-kept. A lock of its own, so that a review does not wait for a picture.
+As `dashboard.service` is for pictures: a lock and one resident copy for each learner (see `dashboard.residents`),
+and what was computed is kept.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -20,7 +18,9 @@ import streamlit as st
 from analysis.errors import CamLensError
 from analysis.home import home
 from analysis.runs import Run
-from dashboard.caches import Bounded, predictions
+from dashboard.caches import MadeOnce, predictions
+from dashboard.residents import Residents
+from dashboard.threads import leave_at_exit
 
 if TYPE_CHECKING:
     from analysis.explain.probe import Probe
@@ -32,7 +32,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 TYPED = "typed:"  # review ids that start so were typed in by a user, named by their sha256
 Target = int | tuple[int, int]
-T = TypeVar("T")
 
 
 class ReviewGone(LookupError):
@@ -51,47 +50,27 @@ class WordsService:
     """What the pages may ask of learners of words. One per process; safe from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._residents = Bounded(limit=2)
-        self._results = Bounded(limit=96)
-        self._typed = Bounded(limit=32)
-        self._warming: set[str] = set()
-        self._warming_lock = threading.Lock()
+        self._residents = Residents(_load)
+        self._typed = MadeOnce(limit=32)
+        self._results = MadeOnce(limit=96)  # made by threads that hold the learner
 
     def warm(self, run: Run) -> None:
         """Load the run's learner in the background, so that the first review opens at once."""
-        key = digest(run)
-        with self._warming_lock:
-            if key in self._warming:
-                return
-            self._warming.add(key)
 
         def load() -> None:
             # What fails here is said on the page that needs the learner, where the user can act on it.
             with contextlib.suppress(CamLensError):
-                self.resident(run)
+                leave_at_exit()
+                self._residents.get(run)
 
-        threading.Thread(target=load, name="warm-words", daemon=True).start()
-
-    def resident(self, run: Run) -> ResidentText:
-        """The run's learner in memory, loaded at the first call; raises RunError where its files don't fit."""
-
-        def load() -> ResidentText:
-            from analysis.explain.probe import load_probes
-            from analysis.learner.text.store import load_text
-
-            return ResidentText(load_text(run), load_probes(run.path))
-
-        with self._lock:
-            return self._residents.get_or_make(digest(run), load)
+        self._residents.warm(run, load)
 
     # --- reviews ----------------------------------------------------------------------------------
 
     def keep_typed(self, text: str) -> str:
         """Keep a review that a user typed; returns its id. It stays in memory until 32 others were typed."""
         name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        with self._lock:
-            self._typed.get_or_make(name, lambda: text)
+        self._typed.keep(name, text)
         return TYPED + name
 
     def text(self, run: Run, review: str) -> str:
@@ -101,11 +80,10 @@ class WordsService:
             if kept is None:
                 raise ReviewGone("This review was typed in earlier and is not kept any more. Type it in again.")
             return kept
-        table = predictions(run)
-        found = table.loc[table["path"] == review, "text"]
-        if found.empty:
+        row = predictions(run).row(review)
+        if row is None:
             raise ReviewGone(f"There is no review “{review[:80]}” in this learner's validation set.")
-        return found.iloc[0]
+        return row["text"]
 
     # --- what the learner says --------------------------------------------------------------------
 
@@ -116,54 +94,51 @@ class WordsService:
     def report(self, run: Run, review: str, target: Target) -> WordsReport:
         """The contributions of a review's words by every method at every layer."""
 
-        def compute() -> WordsReport:
+        def compute(resident: ResidentText) -> WordsReport:
             from analysis.words import words_report
 
-            resident = self.resident(run)
             names = tuple(run.manifest.class_names)
             return words_report(resident.loaded, self.text(run, review), names, target, resident.probes)
 
-        return self._kept(("report", digest(run), review, target), compute)
+        return self._residents.result(self._results, run, ("report", review, target), compute)
 
     def what_if(self, run: Run, review: str, edits: tuple[Edit, ...], target: Target | None) -> WhatIf:
         """The prediction before and after some edits of a review."""
 
-        def compute() -> WhatIf:
+        def compute(resident: ResidentText) -> WhatIf:
             from analysis.words import what_if
 
-            return what_if(self.resident(run).loaded, self.text(run, review), [edits] if edits else [], target)
+            return what_if(resident.loaded, self.text(run, review), [edits] if edits else [], target)
 
-        return self._kept(("what if", digest(run), review, edits, target), compute)
+        return self._residents.result(self._results, run, ("what if", review, edits, target), compute)
 
     def strikes(self, run: Run, review: str, target: Target, which: tuple[int, ...]) -> np.ndarray:
         """(W,): how far the score falls when each of the words `which` is struck out alone, nan for the others."""
 
-        def compute() -> np.ndarray:
+        def compute(resident: ResidentText) -> np.ndarray:
             from analysis.words import strike_each
 
             words = self.report(run, review, target).words
-            return strike_each(self.resident(run).loaded, words, target, which)
+            return strike_each(resident.loaded, words, target, which)
 
-        return self._kept(("strikes", digest(run), review, target, which), compute)
+        return self._residents.result(self._results, run, ("strikes", review, target, which), compute)
 
     def negations(self, run: Run, review: str, target: Target) -> tuple[Negation, ...]:
         """What each negation of a review does to the words behind it."""
 
-        def compute() -> tuple[Negation, ...]:
+        def compute(resident: ResidentText) -> tuple[Negation, ...]:
             from analysis.words import negation_view
 
-            return negation_view(self.resident(run).loaded, self.text(run, review), target)
+            return negation_view(resident.loaded, self.text(run, review), target)
 
-        return self._kept(("negations", digest(run), review, target), compute)
-
-    def _kept(self, key: object, compute: Callable[[], T]) -> T:
-        with self._lock:
-            return self._results.get_or_make(key, compute)
+        return self._residents.result(self._results, run, ("negations", review, target), compute)
 
 
-def digest(run: Run) -> str:
-    """What tells a run from all others, and from itself before it was fitted again."""
-    return f"{run.path}:{run.manifest.files['weights.safetensors']}"
+def _load(run: Run) -> ResidentText:
+    from analysis.learner.probes.files import probes_of
+    from analysis.learner.text.store import load_text
+
+    return ResidentText(load_text(run), probes_of(run))
 
 
 @st.cache_resource(show_spinner=False)

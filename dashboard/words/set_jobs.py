@@ -10,7 +10,8 @@ from analysis.home import home
 from analysis.progress import Report
 from analysis.runs import Run
 from dashboard.background import BackgroundJob, Board
-from dashboard.words.service import Target, digest
+from dashboard.residents import digest
+from dashboard.words.service import Target
 
 
 @dataclass
@@ -29,7 +30,8 @@ class SetJob(BackgroundJob):
         from analysis.words.whole_set import make_word_set, save_set
 
         names = self.run.manifest.class_names
-        found = make_word_set(load_text(self.run), self.run.predictions(), names, self.target, report)
+        table = self.run.predictions(["path", "label", "predicted", "text"])
+        found = make_word_set(load_text(self.run), table, names, self.target, report)
         save_set(found, self.run, self.target)
 
 

@@ -25,7 +25,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.maps import explain
+from analysis.explain.trace import explain
 from tests.benchmarks import peers
 from tests.benchmarks.subjects import last_four_stages, network, pictures
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from analysis.explain import METHODS
-from analysis.explain.maps import Explanation, Trace, explain, trace
+from analysis.explain.maps import Explanation
+from analysis.explain.trace import Trace, explain, trace
 from tests.benchmarks.clock import Entry
 
 PRECISIONS = ("fp32", "bf16")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 import torchvision.models as zoo
 from torch import Tensor, nn
 
-from analysis.explain import explainable_layers, stage_layers
+from analysis.explain import stage_layers
 
 CLASSES = 37
 NETWORKS = ("resnet34", "resnet50", "efficientnet_lite0")
@@ -34,4 +34,4 @@ def pictures(count: int, size: int, device: torch.device) -> Tensor:
 
 def last_four_stages(model: nn.Module, x: Tensor) -> list[str]:
     """Names of the last four stages, the deepest last."""
-    return [info.name for info in stage_layers(explainable_layers(model, x))][-4:]
+    return [info.name for info in stage_layers(model, x)][-4:]

@@ -15,7 +15,7 @@ def test_class_order_and_decoding_are_fastais(tiny_run):
     from analysis.learner.store import load
 
     loaded = load(tiny_run, "cpu")
-    photo = Image.open(tiny_run.image_path(tiny_run.manifest.split["valid"][0]))
+    photo = Image.open(tiny_run.image_path(tiny_run.examples().names("valid")[0]))
     x = loaded.batch([photo])
     assert class_order(loaded.learn.dls).result == [(0, "sand"), (1, "sea")]
     picture = decode_picture(Subject(loaded.model, x), loaded.learn.dls).result

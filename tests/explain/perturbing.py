@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.capture import Capture, Targets
-from analysis.explain.maps import trace
+from analysis.explain.capture import Capture
+from analysis.explain.targets import Targets
+from analysis.explain.trace import trace
 
 
 def take(

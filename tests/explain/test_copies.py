@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune, weight_norm
 
 from analysis.explain.copies import State, has_hooks, private_copy, without_hooks
-from analysis.explain.maps import explain
+from analysis.explain.trace import explain
 
 
 class Scaled(nn.Module):

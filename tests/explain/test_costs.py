@@ -9,7 +9,7 @@ import torch
 from explain.networks import classifier, pictures
 
 from analysis.explain.costs import Clock
-from analysis.explain.maps import explain, trace
+from analysis.explain.trace import explain, trace
 
 
 def test_parts_of_one_name_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,15 @@ from torch import Tensor, nn
 
 from analysis.explain.capture import Capture
 from analysis.explain.errors import HeadError, InnerLayerError
-from analysis.explain.head import LinearHead, book_head, exact_head, fold_head
+from analysis.explain.head import LinearHead, book_head, exact_head
+from analysis.explain.layers import explainable_layers
 from analysis.explain.trace import capture
+
+
+def fold_head(model: nn.Module, x: Tensor) -> LinearHead:
+    """The head behind the last layer that has a map."""
+    last = explainable_layers(model, x)[-1].name
+    return exact_head(capture(model, x, [last], gradients=False), last)
 
 
 def certify(head: LinearHead, taken: Capture, tolerance: float) -> None:

@@ -9,7 +9,8 @@ from explain.networks import classifier, hooks_of, pictures
 from torch import nn
 
 from analysis.explain.errors import LayerError
-from analysis.explain.layers import LayerInfo, explainable_layers, stage_layers
+from analysis.explain.feature_map import LayerInfo
+from analysis.explain.layers import explainable_layers, stage_layers, trunk
 
 STAGES = {
     "resnet18": "relu layer1 layer2 layer3 layer4",
@@ -25,8 +26,8 @@ STAGES = {
 @pytest.mark.parametrize("name", STAGES)
 def test_stages_of_torchvision_networks(name: str) -> None:
     model = getattr(zoo, name)(weights=None)
-    layers = explainable_layers(model, torch.randn(1, 3, 64, 64))
-    assert " ".join(info.name for info in stage_layers(layers)) == STAGES[name]
+    stages = stage_layers(model, torch.randn(1, 3, 64, 64))
+    assert " ".join(info.name for info in stages) == STAGES[name]
 
 
 def test_layers_of_a_small_network_in_the_order_of_their_first_output() -> None:
@@ -41,7 +42,7 @@ def test_layers_of_a_small_network_in_the_order_of_their_first_output() -> None:
         LayerInfo("0.6", 6, 4, 5, 2),
         LayerInfo("0", 6, 4, 5, 2),
     ]
-    stages = [info.name for info in stage_layers(explainable_layers(net, pictures()))]
+    stages = [info.name for info in stage_layers(net, pictures())]
     assert stages == ["0.2", "0.3", "0.6"]
 
 
@@ -107,9 +108,7 @@ def test_stages_open_lists_that_are_never_called_and_containers_of_many_resoluti
         info("trunk.2", 16, 2, 2),
         info("trunk", 16, 2, 2),
     ]
-    assert " ".join(found.name for found in stage_layers(layers)) == (
-        "stem blocks.0 blocks.1 trunk.0 trunk.1 trunk.2"
-    )
+    assert " ".join(found.name for found in trunk(layers)) == ("stem blocks.0 blocks.1 trunk.0 trunk.1 trunk.2")
 
 
 def test_stages_keep_a_transition_of_two_resolutions_whole() -> None:
@@ -119,5 +118,5 @@ def test_stages_keep_a_transition_of_two_resolutions_whole() -> None:
         info("down.pool", 8, 16, 16),
         info("down", 8, 16, 16),
     ]
-    assert [found.name for found in stage_layers(layers)] == ["a", "down"]
-    assert stage_layers([]) == []
+    assert [found.name for found in trunk(layers)] == ["a", "down"]
+    assert trunk([]) == []

@@ -7,7 +7,7 @@ import torch
 import torchvision.models as zoo
 from explain.networks import Listens, classifier, pictures
 
-from analysis.explain import METHODS, explain, explainable_layers, stage_layers
+from analysis.explain import METHODS, explain, stage_layers
 from analysis.explain.errors import ExplainError, HeadError, UnknownNameError
 from analysis.explain.trace import capture
 
@@ -43,7 +43,7 @@ def test_every_stage_of_a_frozen_network_in_train_mode_under_no_grad(name: str) 
     model = getattr(zoo, name)(weights=None, num_classes=3).train().requires_grad_(False)
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        stages = stage_layers(explainable_layers(model, x))
+        stages = stage_layers(model, x)
         result = explain(model, x, [info.name for info in stages], ["gradcam"])
     for info in stages:
         maps = result.maps[info.name, "gradcam"]

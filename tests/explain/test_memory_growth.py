@@ -11,7 +11,7 @@ import pytest
 import torch
 from explain.networks import classifier, hooks_of, pictures
 
-from analysis.explain.maps import explain, trace
+from analysis.explain.trace import explain, trace
 
 WARM_UP = 50
 MIB = 2**20

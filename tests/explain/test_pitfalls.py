@@ -14,8 +14,8 @@ from explain.oracles import by_hand, gradcam_by_hand
 from torch import Tensor, nn
 
 from analysis.explain.errors import ExplainError, LayerError
-from analysis.explain.maps import explain
 from analysis.explain.tokens import TokenGrid, channels_last
+from analysis.explain.trace import explain
 
 F32 = torch.float32
 

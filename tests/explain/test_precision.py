@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ class Said:
 
     maps: dict[Any, Tensor]
     ms: float
+    refused: dict[Any, str] = field(default_factory=dict)
 
     @property
     def costs(self) -> tuple[Any, ...]:

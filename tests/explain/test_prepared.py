@@ -19,8 +19,8 @@ from torchvision.models.convnext import CNBlockConfig
 from analysis.explain import prepared as module_of_prepare
 from analysis.explain.errors import ExplainError
 from analysis.explain.layers import explainable_layers
-from analysis.explain.maps import explain, trace
 from analysis.explain.prepared import _MOST_MODELS, anatomy_of, prepare, timed
+from analysis.explain.trace import explain, trace
 
 F32 = torch.float32
 

@@ -9,12 +9,12 @@ from explain.networks import classifier, pictures
 from torch import nn
 
 from analysis.explain import explain
-from analysis.explain.agreement import agreement, map_numbers
 from analysis.explain.errors import ExplainError, UnknownNameError
 from analysis.explain.fusion import fuse
+from analysis.explain.measures import measure
 from analysis.explain.methods import METHODS
 from analysis.explain.probe import Probe
-from analysis.explain.report import LayerReport, fused_maps, layer_report, method_maps
+from analysis.explain.report import LayerReport, fused_maps, layer_report, map_numbers, method_maps
 from analysis.explain.seen import SeenImage
 from analysis.explain.trace import capture
 
@@ -49,7 +49,7 @@ def test_each_layer_gets_the_most_truthful_cam_there_is(target, label: str) -> N
     x, mask, shortcut = picture(), np.eye(8, dtype=bool), np.tri(8, dtype=bool)
     report = reported(net(), target, probes={"0.3": probe(4)}, mask=mask, shortcut=shortcut)
     assert (report.target, report.target_label, report.class_names) == (target, label, NAMES)
-    assert (report.mask_share, report.shortcut_share) == (mask.mean(), shortcut.mean())
+    assert report.places == {"pet": mask, "shortcut": shortcut}
     stem, pool, last = report.rows
     assert [row.layer.name for row in report.rows] == ["0.2", "0.3", "0.6"]
     assert [row.maps["cam"].kind for row in report.rows] == ["none", "probe", "exact"]
@@ -62,7 +62,7 @@ def test_each_layer_gets_the_most_truthful_cam_there_is(target, label: str) -> N
     for row in report.rows:
         gradcam = row.maps["gradcam"]
         np.testing.assert_allclose(gradcam.values, expected[row.layer.name, "gradcam"][0], rtol=1e-5)
-        assert gradcam.numbers == map_numbers(gradcam.values, mask, shortcut)
+        assert gradcam.numbers == map_numbers(gradcam.values, {"pet": mask, "shortcut": shortcut})
 
     assert stem.maps["cam"].values is stem.maps["cam"].certificate is stem.probe_accuracy is None
     assert stem.agreement == {}
@@ -75,14 +75,14 @@ def test_each_layer_gets_the_most_truthful_cam_there_is(target, label: str) -> N
     assert (pool.probe_accuracy, cam.certificate) == (0.875, None)
     assert cam.title == "CAM of a linear probe (accuracy 0.88)"
     assert "87.5%" in cam.note
-    assert pool.agreement == {"gradcam": agreement(cam.values, pool.maps["gradcam"].values)}
+    assert pool.agreement == {"gradcam": measure(map=pool.maps["gradcam"].values, reference=cam.values)}
 
     cam = last.maps["cam"]
     np.testing.assert_allclose(
         cam.values, explain(net(), x, ["0.6"], ["cam"], target).maps["0.6", "cam"][0], rtol=1e-4
     )
     assert cam.title == "CAM (exact)"
-    assert last.agreement["gradcam"].correlation == pytest.approx(1)
+    assert last.agreement["gradcam"]["correlation"] == pytest.approx(1)
     logit = report.logits[2] if target == 2 else report.logits[2] - report.logits[1]
     assert cam.certificate.kind == "exact"
     assert cam.certificate.logit == pytest.approx(logit, rel=1e-5)
@@ -97,7 +97,7 @@ def test_the_report_carries_the_picture_and_the_probabilities() -> None:
     np.testing.assert_allclose(report.probabilities, logits.softmax(0), rtol=1e-4)
     assert report.target == int(logits.argmax())
     assert report.image is IMAGE
-    assert report.mask is report.shortcut is report.mask_share is None
+    assert report.mask is report.shortcut is None
     assert report.rows[0].maps["cam"].kind == report.rows[1].maps["cam"].kind == "none"
 
 
@@ -140,8 +140,9 @@ def test_where_no_gradient_arrives_only_gradient_methods_refuse() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.head(self.body(x).detach())
 
-    row = reported(Detached(), 0, ("gradcam", "eigencam"), layers=["body.6"]).rows[0]
-    assert "no gradient reaches" in row.maps["gradcam"].note
+    methods = ("gradcam", "shapleycam", "fullgrad", "eigencam")
+    row = reported(Detached(), 0, methods, layers=["body.6"]).rows[0]
+    assert all("no gradient reaches" in row.maps[name].note for name in methods[:-1])
     assert row.maps["eigencam"].values is not None
 
 

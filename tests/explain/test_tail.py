@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from analysis.explain.capture import Capture
 from analysis.explain.errors import ExplainError, LayerError
-from analysis.explain.maps import explain, trace
 from analysis.explain.tokens import TokenGrid
+from analysis.explain.trace import explain, trace
 
 
 class Parts(nn.Module):

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from analysis.explain.errors import LayerError
 from analysis.explain.layers import explainable_layers
-from analysis.explain.maps import explain, trace
 from analysis.explain.tokens import TokenGrid, channels_last, known_reshape, reshape_of
+from analysis.explain.trace import explain, trace
 
 
 def test_tokens_lie_row_by_row_behind_the_prefix() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.explain.agreement import Agreement, MapNumbers
 from analysis.explain.costs import Cost
 from analysis.explain.feature_map import LayerInfo
 from analysis.explain.prepared import Setup
-from analysis.explain.report import LayerReport, LayerRow, MethodMap
+from analysis.explain.report import LayerReport, LayerRow
+from analysis.explain.seen import MapNumbers, MethodMap
 
 SIZE = 224
 SHAPES = ((64, 112), (64, 56), (64, 56), (128, 28), (256, 14), (512, 7))
@@ -30,6 +30,10 @@ METHODS = {
 }
 
 
+def numbers(peak: tuple[int, int], pet: float, shortcut: float) -> MapNumbers:
+    return MapNumbers(peak, {}, {"pet": {"mass": pet}, "shortcut": {"mass": shortcut}})
+
+
 def make_row(index: int, channels: int, side: int, kind: str, note: str, more: int) -> LayerRow:
     generator = np.random.default_rng(index)
     cam, gradcam = generator.normal(size=(2, side, side)).astype(np.float32)
@@ -39,14 +43,14 @@ def make_row(index: int, channels: int, side: int, kind: str, note: str, more: i
             None if kind == "none" else cam,
             note,
             kind,
-            numbers=None if kind == "none" else MapNumbers((0, index), 0.1 * index, 0.02 * index),
+            numbers=None if kind == "none" else numbers((0, index), 0.1 * index, 0.02 * index),
         ),
-        "gradcam": MethodMap("Grad-CAM", gradcam / 50, numbers=MapNumbers((index, 0), 0.15 * index, 0.03 * index)),
+        "gradcam": MethodMap("Grad-CAM", gradcam / 50, numbers=numbers((index, 0), 0.15 * index, 0.03 * index)),
     }
     for name in list(METHODS)[2 : 2 + more]:
         values = generator.normal(size=(side, side)).astype(np.float32)
-        maps[name] = MethodMap(METHODS[name], values, numbers=MapNumbers((0, 0), 0.1, 0.1))
-    pair = Agreement(correlation=index / 5 - 0.4, rank_correlation=index / 5 - 0.5, overlap_top20=index / 5)
+        maps[name] = MethodMap(METHODS[name], values, numbers=numbers((0, 0), 0.1, 0.1))
+    pair = {"correlation": index / 5 - 0.4, "rank_correlation": index / 5 - 0.5, "overlap_top20": index / 5}
     return LayerRow(
         layer=LayerInfo(f"0.{index}", channels, side, side, SIZE // side),
         label=f"Stage {index} · {channels} × {side} × {side}",

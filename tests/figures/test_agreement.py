@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.figures.agreement import agreement_figure, agreement_table, energy_figures
+from analysis.explain.measures import METRICS, Metric
+from analysis.explain.seen import MapNumbers
+from dashboard.figures.agreement import agreement_figure, agreement_table, place_figures
 
 
 def lines(figure) -> dict[str, list]:
@@ -19,7 +21,7 @@ def without_masks(report):
             maps={
                 name: replace(
                     found,
-                    numbers=found.numbers and replace(found.numbers, mask_energy=None, shortcut_energy=None),
+                    numbers=found.numbers and replace(found.numbers, inside={}),
                 )
                 for name, found in row.maps.items()
             },
@@ -49,18 +51,19 @@ def test_lines_of_many_methods_can_be_told_apart(five, titles):
 
 
 def test_energy_is_drawn_beside_chance(report, titles):
-    figures = energy_figures(report, titles)
-    assert lines(figures["pet"])["Grad-CAM"][5] == pytest.approx(0.75)
-    assert lines(figures["shortcut"])["CAM"][5] == pytest.approx(0.1)
-    assert [figures[place].layout.shapes[0].y0 for place in ("pet", "shortcut")] == [
+    figures = place_figures(report, titles)
+    assert list(figures) == [("pet", "mass"), ("shortcut", "mass")]
+    assert lines(figures["pet", "mass"])["Grad-CAM"][5] == pytest.approx(0.75)
+    assert lines(figures["shortcut", "mass"])["CAM"][5] == pytest.approx(0.1)
+    assert [figure.layout.shapes[0].y0 for figure in figures.values()] == [
         report.mask.mean(),
         report.shortcut.mean(),
     ]
-    assert energy_figures(without_masks(report), titles) == {}
+    assert place_figures(without_masks(report), titles) == {}
 
 
 def test_a_number_that_is_not_defined_is_a_gap(report, titles):
-    pair = replace(report.rows[5].agreement["gradcam"], correlation=math.nan)
+    pair = report.rows[5].agreement["gradcam"] | {"correlation": math.nan}
     broken = replace(report.rows[5], agreement={"gradcam": pair})
     drawn = lines(agreement_figure(replace(report, rows=(*report.rows[:5], broken)), titles))
     assert drawn["Correlation"][5] is None
@@ -87,7 +90,7 @@ def test_the_table_speaks_in_words_and_counts_from_one(report, titles):
     assert (cam["Method"], gradcam["Method"]) == ("CAM (exact)", "Grad-CAM")
     assert gradcam["Correlation with CAM"] == 0.6
     assert cam["Peak"] == "row 1, column 6"
-    assert gradcam["In the pet"] == 0.75
+    assert gradcam["Positive energy in the pet"] == 0.75
     assert table["Method"].tolist()[::2] == [
         "CAM (none)",
         "CAM (linear probe)",
@@ -104,3 +107,35 @@ def test_the_table_leaves_out_what_nobody_measured(report, titles):
     columns = set(agreement_table(without_masks(report), titles).columns)
     assert "Correlation with CAM" in columns
     assert not [name for name in columns if "pet" in name or "shortcut" in name]
+
+
+def test_a_new_metric_has_its_line_its_figure_and_its_columns(report, titles, monkeypatch):
+    for name, needs in (("gini", {"map"}), ("auc", {"map", "mask"}), ("twin", {"map", "reference"})):
+        metric = Metric(name, name.upper(), frozenset(needs), lambda *given: 0.5, "-", "-", "-")
+        monkeypatch.setitem(METRICS, name, metric)
+    rows = [
+        replace(
+            row,
+            agreement={name: pair | {"twin": 0.5} for name, pair in row.agreement.items()},
+            maps={
+                name: replace(
+                    found,
+                    numbers=found.numbers
+                    and MapNumbers(
+                        found.numbers.peak,
+                        {"gini": 0.5},
+                        {place: numbers | {"auc": 0.5} for place, numbers in found.numbers.inside.items()},
+                    ),
+                )
+                for name, found in row.maps.items()
+            },
+        )
+        for row in report.rows
+    ]
+    new = replace(report, rows=tuple(rows))
+    assert lines(agreement_figure(new, titles))["TWIN"][1:] == [0.5] * 5
+    figures = place_figures(new, titles)
+    assert list(figures) == [("pet", "mass"), ("pet", "auc"), ("shortcut", "mass"), ("shortcut", "auc")]
+    assert not figures["pet", "auc"].layout.shapes  # no number by chance was given
+    columns = ["GINI", "AUC in the pet", "AUC in the shortcut", "TWIN with CAM"]
+    assert agreement_table(new, titles).iloc[11][columns].tolist() == [0.5] * 4

@@ -3,11 +3,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from dashboard.figures import png
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.png import multiples_png, view_png
 
@@ -92,6 +95,47 @@ def test_threads_draw_the_same_picture(report, plain):
     with ThreadPoolExecutor(4) as pool:
         for data in pool.map(lambda _: view_png(report, 5), range(4)):
             np.testing.assert_array_equal(pixels(data), plain)
+
+
+def scaled(report, factor: float, rows: slice):
+    """The report with some of its rows, their values multiplied."""
+    chosen = [
+        replace(
+            row,
+            maps={
+                name: replace(one, values=None if one.values is None else one.values * factor)
+                for name, one in row.maps.items()
+            },
+        )
+        for row in report.rows[rows]
+    ]
+    return replace(report, rows=tuple(chosen))
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("factor", [1e-6, 0.001, 0.0066, 0.0501, 0.501, 1, 41.5, 19_000, 3e7])
+def test_the_numbers_of_the_colour_bars_can_be_read(five, monkeypatch, factor, relu):
+    drawn = []
+    monkeypatch.setattr(png, "Figure", lambda **options: drawn.append(Figure(**options)) or drawn[-1])
+    options = LayerViewOptions(relu=relu)
+    view_png(scaled(five, factor, slice(5, 6)), 0, options)
+    multiples_png(scaled(five, factor, slice(5, 6)), "gradcam", (), options)  # two panels, one row
+    for figure in drawn:
+        renderer = figure.canvas.get_renderer()
+        panels = [axes.get_window_extent() for axes in figure.axes if not axes.axison]
+        bars = [axes for axes in figure.axes if axes.axison]
+        assert len(bars) == len(panels) - 1
+        for panel_box, bar in zip(panels[1:], bars, strict=True):
+            low, high = bar.get_xlim()
+            texts = [label for x, label in zip(bar.get_xticks(), bar.get_xticklabels(), strict=True)
+                     if low <= x <= high]  # fmt: skip
+            boxes = sorted((text.get_window_extent(renderer) for text in texts), key=lambda box: box.x0)
+            assert len(boxes) >= 3
+            assert all(left.x1 + 4 < right.x0 for left, right in pairwise(boxes)), "numbers run into each other"
+            for box in [*boxes, bar.xaxis.offsetText.get_window_extent(renderer)]:
+                assert panel_box.x0 <= box.x0
+                assert box.x1 <= panel_box.x1
+                assert box.y0 >= 0
 
 
 def test_more_methods_make_more_rows(five):

@@ -30,9 +30,13 @@ def test_pairs_are_on_both_sides_of_the_diagonal():
     assert ("x", "z") not in cells
 
 
-def test_each_picture_has_a_tick_and_a_change_that_always_raises_an_empty_line():
-    table = pd.DataFrame({"path": ["p", "q", "p"], "change": ["x", "x", "y"], "correlation": [0.1, 0.9, np.nan]})
-    chart = spread_of_correlations(table, ["x", "y"])
-    (rows,) = rows_of(chart)
-    assert [row["correlation"] for row in rows] == [0.1, 0.9]
+def test_the_set_has_its_bins_and_a_change_that_always_raises_an_empty_line():
+    counts = pd.DataFrame(
+        {"change": "x", "low": [0.0, 0.5], "high": [0.5, 1.0], "pictures": [1, 3], "share": [0.25, 0.75]}
+    )
+    medians = pd.DataFrame({"change": ["x", "y"], "median": [0.8, np.nan]})
+    chart = spread_of_correlations(counts, medians, ["x", "y"])
+    bars, points = rows_of(chart)
+    assert [row["pictures"] for row in bars] == [1, 3]
+    assert points == [{"change": "x", "median": 0.8}]
     assert chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"] == ["x", "y"]

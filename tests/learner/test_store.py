@@ -58,7 +58,7 @@ def test_a_batch_is_bitwise_what_the_validation_loader_yields(loaded: LoadedLear
         items(images, False), items(images, True), images.vocabulary(), 64, manifest.normalize, loaded.device
     )
     expected = dls.valid.one_batch()[0]
-    x = loaded.batch([open_image(loaded.run.image_path(file)) for file in manifest.split["valid"]])
+    x = loaded.batch([open_image(loaded.run.image_path(file)) for file in loaded.run.examples().names("valid")])
     assert type(x) is torch.Tensor
     assert x.shape == (12, 3, 64, 64)
     assert torch.equal(x, expected)

@@ -25,6 +25,6 @@ def test_a_run_without_recorded_activations_says_how_to_get_them(open_view, tiny
     import analysis.learner.activations as activations
 
     monkeypatch.setattr(activations, "load_activations", lambda run: None)
-    app = open_view("chapter", {"image": tiny_run.manifest.split["valid"][5]}, {"part": PART})
+    app = open_view("chapter", {"image": tiny_run.examples().names("valid")[5]}, {"part": PART})
     assert "No activations were recorded when this learner was fine-tuned" in words(app)
     assert tiny_run.how_to_retrain() in words(app)

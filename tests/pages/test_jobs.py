@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import pytest
+
+import dashboard.jobs
 from dashboard.jobs import FitJob, JobBoard
 
 
@@ -21,6 +27,36 @@ def test_a_failure_is_told_in_one_sentence(tmp_path):
     assert job.error is not None
     assert "nowhere" in job.error
     assert "Traceback" not in job.error
+
+
+@pytest.fixture
+def instead(monkeypatch):
+    """Run some other Python code in place of `python -m analysis fit`."""
+
+    def replace(code: str) -> FitJob:
+        class Process(subprocess.Popen):
+            def __init__(self, _command, **options):
+                super().__init__([sys.executable, "-c", code], **options)
+
+        monkeypatch.setattr(dashboard.jobs.subprocess, "Popen", Process)
+        return FitJob(()).start()
+
+    return replace
+
+
+def test_a_crash_is_told_in_one_sentence_and_logged_in_full(instead, caplog):
+    job = instead("{}['weights']")
+    assert job.wait(timeout=30)
+    assert "KeyError: 'weights'" in job.error
+    assert "Traceback" not in job.error
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("line", ["b'\\xff\\n'", "b'[' * 200_000 + b'\\n'"], ids=["no text", "too deep to parse"])
+def test_output_that_cannot_be_read_does_not_leave_the_page_waiting(instead, line):
+    job = instead(f"import sys; sys.stdout.buffer.write({line}); sys.exit(1)")
+    assert job.wait(timeout=30)
+    assert job.error
 
 
 def test_one_at_a_time_and_forgotten_when_ended(tmp_path):

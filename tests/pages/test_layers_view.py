@@ -127,9 +127,12 @@ def test_the_npz_holds_what_its_names_say(open_view, tiny_run, downloads, choice
     explain = choice if choice == CONTRAST else f"Class: {names[targets[choice]]}"
     open_view("layers", {"image": image}, {"explain": explain})
     maps = np.load(io.BytesIO(downloads["Raw maps as NPZ"]()))
-    assert maps["target"].tolist() == np.array(targets[choice]).tolist()
+    target, against = targets[choice] if choice == CONTRAST else (targets[choice], None)
+    assert maps["targets"].tolist() == [target]
+    assert (maps["against"].tolist() if "against" in maps else [None]) == [against]
+    assert maps["images"].tolist() == [image]
     assert maps["class_names"].tolist() == list(names)
-    odds = np.exp(maps["logits"] - maps["logits"].max())
+    odds = np.exp(maps["logits"][0] - maps["logits"].max())
     row = tiny_run.predictions().set_index("path").loc[image]
     np.testing.assert_allclose(odds / odds.sum(), row.probabilities, atol=1e-4)
     report = service().report(tiny_run, image, targets[choice])
@@ -143,7 +146,7 @@ def test_the_npz_holds_what_its_names_say(open_view, tiny_run, downloads, choice
     )
     for row in report.rows:
         name = row.layer.name
-        gradcam, cam = maps[f"gradcam/{name}"], maps[f"cam/{name}"]
+        gradcam, cam = maps[f"{name}/gradcam"][0], maps[f"{name}/cam"][0]
         np.testing.assert_allclose(gradcam, wanted[name], atol=1e-3 * np.abs(wanted[name]).max())
         np.testing.assert_array_equal(cam, row.maps["cam"].values)
     # Behind a linear head, CAM is Grad-CAM times the number of cells: the two can't be mistaken for each other.
@@ -164,10 +167,44 @@ def test_methods_of_the_link_stand_side_by_side_in_its_order(open_view):
     assert "How far they agree with CAM" in words(app)
 
 
-def test_an_unknown_method_in_a_link_is_named(open_view):
-    app = open_view("layers", {"methods": ["CAM", "Kaleidoscope"]})
-    assert "Kaleidoscope" in words(app)
-    assert titles_of(app) == ["<b>CAM (exact)</b>"]
+NO_SUCH = "There is no such method; the rest of the link counts."
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (["LayerCAM", "Kaleidoscope", "CAM"], ["layercam", "cam"]),
+        (["CAM", "Grad-CAM", "Kaleidoscope"], ["cam", "gradcam"]),
+        (["Kaleidoscope"], ["cam", "gradcam"]),
+    ],
+    ids=["two known", "the default and one more", "none known"],
+)
+def test_a_link_with_an_unknown_method_shows_the_others_and_says_so_until_they_are_changed(
+    open_view, asked, shown
+):
+    app = open_view("layers", {"methods": asked})
+    for _ in range(3):
+        assert [element.value for element in app.warning] == [f"The link asks for “Kaleidoscope”. {NO_SUCH}"]
+        assert app.multiselect(key="methods").value == shown
+        app.toggle(key="relu").set_value(not app.toggle(key="relu").value).run()
+    app.multiselect(key="methods").set_value(["hirescam"]).run()
+    assert not app.exception
+    assert not app.warning
+
+
+def test_the_warning_about_a_link_ends_with_the_visit(open_view):
+    app = open_view("layers", {"methods": ["Kaleidoscope"]})
+    assert NO_SUCH in words(app)
+    app.switch_page("dashboard/views/methods.py").run()
+    app.switch_page("dashboard/views/layers.py").run()
+    assert NO_SUCH not in words(app)
+
+
+def test_many_unknown_methods_are_one_short_warning_of_plain_text(open_view):
+    app = open_view("layers", {"methods": ["![](http://x/y.png)", *[f"method {number}" for number in range(40)]]})
+    (warning,) = app.warning
+    assert warning.value.startswith(r"The link asks for “\!\[\]\(http\://x/y\.png\)”, “method 0”")
+    assert "and 36 more. There is no such method" in warning.value
 
 
 def test_no_method_at_all_asks_for_one(open_view):
@@ -188,8 +225,10 @@ def test_one_method_over_all_layers_with_its_fused_maps(open_view):
     ]
 
 
-def test_costs_and_setup_are_told(open_view):
-    app = open_view("layers", {"methods": ["CAM", "HiResCAM"]})
+def test_costs_and_setup_are_told(open_view, tiny_run):
+    table = tiny_run.predictions()
+    image = table[table.label != table.predicted].path.iloc[-1]  # a mistake that no other test here has opened
+    app = open_view("layers", {"image": image, "methods": ["CAM", "HiResCAM"]})
     table = next(frame.value for frame in app.dataframe if "forwards" in frame.value.columns)
     assert table.iloc[:, 0].tolist() == ["Forward pass", "Backward pass", "CAM", "HiResCAM"]
     assert all(value.endswith(("ms", " s")) for value in table["time"])
@@ -215,9 +254,34 @@ def test_slow_methods_come_beside_the_page_and_are_there_in_the_end(open_view, t
     assert len(heat_maps(app)) == 2 * len(heat_maps(open_view("layers", {"methods": ["CAM"]})))
 
 
-def test_the_npz_holds_every_chosen_method(open_view, tiny_run, downloads):
-    open_view("layers", {"methods": ["LayerCAM", "Eigen-CAM"]})
-    names = np.load(io.BytesIO(downloads["Raw maps as NPZ"]())).files
-    assert {name.split("/")[0] for name in names} == {
-        "logits", "class_names", "target", "layercam", "eigencam"
-    }  # fmt: skip
+@pytest.mark.parametrize("target", ["predicted", "contrast"])
+def test_the_page_and_the_command_line_write_the_same_file(open_view, tiny_run, downloads, tmp_path, target):
+    from analysis.export import write_maps
+
+    image, _, _ = of_table(tiny_run, wrong=True)
+    query = {"image": image, "methods": ["LayerCAM", "Grad-CAM"], "precision": "float32"}
+    open_view("layers", query, {"explain": CONTRAST} if target == "contrast" else None)
+    page = dict(np.load(io.BytesIO(downloads["Raw maps as NPZ"]())))
+    layers = list(dict.fromkeys(name.split("/")[0] for name in page if "/" in name))
+    write_maps(tiny_run, tmp_path / "maps.npz", ["layercam", "gradcam"], layers, [image], target=target)
+    command = dict(np.load(tmp_path / "maps.npz"))
+    assert set(page) == set(command)
+    assert "0.7/layercam" in page
+    for name, values in command.items():
+        assert page[name].shape == values.shape, name
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(page[name], values, rtol=1e-3, atol=1e-3 * np.abs(values).max())
+        else:
+            assert page[name].tolist() == values.tolist()
+
+
+def test_the_view_of_one_method_writes_its_fused_maps_too(open_view, downloads):
+    from analysis.explain.fusion import fuse
+
+    open_view("layers", {"view": "One method over all layers", "method": "Grad-CAM"})
+    maps = dict(np.load(io.BytesIO(downloads["Raw maps as NPZ"]())))
+    layers = [values for name, values in maps.items() if name.endswith("/gradcam") and "fused" not in name]
+    scaled = [torch.from_numpy(values / np.abs(values).max()) for values in layers]
+    for how in ("mean", "max", "tanh"):
+        np.testing.assert_allclose(maps[f"fused-{how}/gradcam"], fuse(scaled, how), rtol=1e-5, atol=1e-6)
+    assert not [name for name in maps if name.startswith("fused") and not name.endswith("/gradcam")]

@@ -68,3 +68,18 @@ def test_the_validation_set_runs_in_the_background_and_is_kept(open_view, tiny_r
     assert table["change"].tolist() == [change.name for change in CHANGES]
     assert set(table["pictures"]) == {12}
     assert len(pd.read_csv(io.StringIO(downloads["Every picture as CSV"]()))) == 12 * len(CHANGES)
+
+
+def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
+    from dashboard.recipe_jobs import AblationJob, board
+
+    def broken(job, report):
+        raise KeyError("prob")
+
+    monkeypatch.setattr(AblationJob, "work", broken)
+    app = open_view("recipe", state={"rlayer": "0.5"})
+    app.button(key="run_ablation").click().run()
+    assert board().current.wait(timeout=60)
+    app = open_view("recipe", state={"rlayer": "0.5"})
+    assert "KeyError: 'prob'" in words(app)
+    assert app.button(key="run_ablation")

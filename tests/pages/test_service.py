@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from analysis.data.images import ImageError
-from dashboard.caches import Bounded
 from dashboard.service import ImageGone, Service
 
 
@@ -65,8 +66,29 @@ def test_pictures_that_are_not_there(tiny_run):
         service.keep_upload(b"\x89PNG\r\n\x1a\n nonsense")
 
 
-def test_bounded_drops_what_was_used_longest_ago():
-    kept = Bounded(2)
-    for key in ("a", "b", "a", "c"):
-        kept.get_or_make(key, lambda key=key: key.upper())
-    assert dict(kept) == {"a": "A", "c": "C"}
+def test_a_photo_on_the_screen_outlives_newer_ones(tiny_run):
+    service = Service()
+    mine, *others = (service.keep_upload(png(level), f"{level}.png") for level in range(32))
+    service.picture(tiny_run, mine)
+    service.keep_upload(png(32), "32.png")
+    assert service.picture(tiny_run, mine).getpixel((0, 0)) == (0, 0, 0)
+    assert service.upload_name(mine) == "0.png"
+    with pytest.raises(ImageGone):
+        service.picture(tiny_run, others[0])
+
+
+def png(level: int) -> bytes:
+    """A small grey picture as a file."""
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (level, level, level)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_threads_get_their_own_batches(tiny_run):
+    service = Service()
+    files = tiny_run.predictions()["path"].tolist()[:8]
+    alone = {file: service.batch(tiny_run, [file]) for file in files}
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda file: service.batch(tiny_run, [file]), files * 4))
+    for file, batch in zip(files * 4, together, strict=True):
+        assert batch.equal(alone[file])

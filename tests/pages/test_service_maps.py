@@ -34,14 +34,14 @@ def test_energy_lies_inside_the_hand_made_trimap(tiny_run, tmp_path):
     run = replace(tiny_run, manifest=replace(tiny_run.manifest, data_root=str(root)))
     report = Service().report(run, "sand_1.png", (1, 0))
     np.testing.assert_array_equal(report.mask, wanted == 1)
-    assert report.mask_share == pytest.approx(1 / 8)
+    assert report.mask.mean() == pytest.approx(1 / 8)
     checked = 0
     for row in report.rows:
         height, width = row.maps["gradcam"].values.shape
         share = wanted.reshape(height, 64 // height, width, 64 // width).mean(axis=(1, 3))
         for shown in row.maps.values():
-            values, found = shown.values, shown.numbers.mask_energy
-            assert shown.numbers.shortcut_energy is None
+            values, found = shown.values, shown.numbers.inside["pet"]["mass"]
+            assert list(shown.numbers.inside) == ["pet"]
             hot = np.where(values > 0, values, 0).astype(np.float64)
             if hot.sum() > 0:
                 assert found == pytest.approx((hot * share).sum() / hot.sum(), abs=1e-6)

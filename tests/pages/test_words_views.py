@@ -213,3 +213,14 @@ def test_the_gallery_does_not_load_torch(tiny_words_run):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_probes_that_were_changed_are_refused_with_their_cure(tiny_words_run, tmp_path):
+    from analysis.runs import PROBES, RunError, open_run
+    from dashboard.words.service import WordsService
+
+    shutil.copytree(tiny_words_run.path, tmp_path / "run")
+    data = (tmp_path / "run" / PROBES).read_bytes()
+    (tmp_path / "run" / PROBES).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # still readable, but other numbers
+    with pytest.raises(RunError, match=f"{PROBES} was changed since .*--force"):
+        WordsService().resident(open_run(tmp_path / "run"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
-import pytest
-
 import dashboard.works as works_module
-from dashboard.caches import MadeOnce
 from dashboard.works import Works
 
 
@@ -123,25 +122,23 @@ def test_an_error_is_kept_for_the_page():
     assert works.get("key") is None
 
 
-def test_made_once_makes_one_thing_once_and_does_not_hold_up_another():
-    store, started, go = MadeOnce(4), threading.Event(), threading.Event()
-    made = []
+ENDLESS = """
+import itertools, threading
+from dashboard.works import Works
 
-    def slow():
-        started.set()
-        go.wait(10)
-        made.append(1)
-        return "slow"
+began = threading.Event()
 
-    threads = [threading.Thread(target=store.get_or_make, args=("slow", slow)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    assert started.wait(10)
-    assert store.get_or_make("quick", lambda: "quick") == "quick"
-    go.set()
-    for thread in threads:
-        thread.join(10)
-    assert made == [1]
-    with pytest.raises(ValueError, match="broken"):
-        store.get_or_make("error", lambda: (_ for _ in ()).throw(ValueError("broken")))
-    assert store.get_or_make("error", lambda: "mended") == "mended"
+def make(done, progress):
+    for number in itertools.count():
+        progress("slow", 0, 1, number, 10**9)
+        began.set()
+    yield
+
+Works().ask("key", "slow", "anna", make)
+assert began.wait(10)
+"""
+
+
+def test_a_work_ends_with_the_process():
+    ended = subprocess.run([sys.executable, "-c", ENDLESS], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -10,7 +10,8 @@ import numpy as np
 
 from analysis.explain.ablation_recipe.kitchen import AblatedMap
 from analysis.explain.ablation_recipe.steps import STANDARD, Choices
-from analysis.explain.agreement import correlation, peak
+from analysis.explain.measures.agreement import correlation
+from analysis.explain.measures.localisation import peak
 
 HARMLESS = 0.999
 """A change is harmless if the map's correlation with the standard map is at least this and the peak stays."""

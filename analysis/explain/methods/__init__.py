@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
+from analysis.explain.errors import ExplainError, UnknownNameError, closest
 from analysis.explain.methods.base import Method
 
 # In the order in which they are shown; a family shares a file.
@@ -32,4 +34,20 @@ METHODS: dict[str, Method] = {
     if isinstance(method, Method)
 }
 
-__all__ = ["FILES", "METHODS", "Method"]
+__all__ = ["FILES", "METHODS", "Method", "known_methods"]
+
+
+def known_methods(methods: Sequence[str]) -> list[Method]:
+    """Return the methods of these names, each once.
+
+    Raises UnknownNameError for a name that is not in `METHODS`, ExplainError where none is given.
+    """
+    names = [methods] if isinstance(methods, str) else list(dict.fromkeys(methods))
+    if not names:
+        raise ExplainError(f"name at least one method; known are {', '.join(METHODS)}")
+    for name in names:
+        if name not in METHODS:
+            raise UnknownNameError(
+                f"unknown method {name!r}.{closest(str(name), METHODS)} Known are {', '.join(METHODS)}."
+            )
+    return [METHODS[name] for name in names]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from analysis.explain.capture import Capture
+from analysis.explain.errors import ExplainError
 from analysis.explain.methods.base import Method
 
 REFERENCES = 3
@@ -33,6 +34,11 @@ def finercam(taken: Capture, layer: str) -> Tensor:
 
 def _cotangent(taken: Capture) -> Tensor:
     """(B, K): the compared score as weights on the logits."""
+    if taken.targets is None:
+        raise ExplainError(
+            "Finer-CAM compares a class with the classes most like it, so it needs a class or a pair of classes, "
+            "not a function of the logits; write the comparison into the function and use gradcam"
+        )
     score = taken.cotangent()
     references = min(REFERENCES, taken.logits.shape[1] - 1)
     if taken.against is not None or references == 0:

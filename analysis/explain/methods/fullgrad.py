@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from analysis.explain.capture import Capture
+from analysis.explain.errors import no_gradient
 from analysis.explain.methods.base import Method
 
 
@@ -51,6 +52,8 @@ def full_gradients(taken: Capture, layer: str) -> tuple[Tensor, Tensor]:
         behind = [(call, output) for call, output in zip(biased, outputs, strict=True) if output.requires_grad]
         points = [activation, *(output for _, output in behind)]
         score = taken.score_of(logits, images).sum()
+        if not score.requires_grad:
+            raise no_gradient(layer)
         gradients = torch.autograd.grad(score, points, allow_unused=True, materialize_grads=True)
     maps = (taken.activations[layer] * gradients[0]).sum(dim=1)
     dense = torch.zeros_like(maps[:, 0, 0])

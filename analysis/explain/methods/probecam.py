@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from analysis.explain.capture import Capture
 from analysis.explain.errors import ExplainError
 from analysis.explain.methods.base import Method
-
-if TYPE_CHECKING:  # fitting needs scikit-learn, drawing its maps does not
-    from analysis.explain.probe import Probe
+from analysis.explain.probe import Probe
 
 
 def probecam(taken: Capture, layer: str) -> Tensor:
@@ -35,15 +31,15 @@ def _fitting(taken: Capture, layer: str) -> Probe:
         there = ", ".join(map(repr, taken.probes)) if taken.probes else "none"
         raise ExplainError(
             f"no linear probe for layer {layer!r} (layers that have one: {there}). Fit it with collect_features "
-            f"and fit_probe of analysis.explain.probe and pass probes={{{layer!r}: probe}}, or use gradcam; a run "
-            "made by `python -m analysis fit` brings its own."
+            f"and fit_probe of analysis.learner.probes and pass probes={{{layer!r}: probe}}, or use gradcam; a "
+            "run made by `python -m analysis fit` brings its own."
         )
     expected = (taken.logits.shape[1], taken.activations[layer].shape[1])
     if probe.weight.shape != expected:
         raise ExplainError(
             f"the linear probe for layer {layer!r} has weights of shape {probe.weight.shape}, but this model has "
             f"{expected[0]} classes and the layer {expected[1]} channels: it was fitted on another model. Fit it "
-            "again with fit_probe of analysis.explain.probe."
+            "again with fit_probe of analysis.learner.probes."
         )
     return probe
 

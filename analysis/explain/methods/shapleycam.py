@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from analysis.explain.capture import Capture
+from analysis.explain.errors import no_gradient
 from analysis.explain.methods.base import Method
 
 # Of the difference that stands in for a missing second derivative: relative to the activation.
@@ -62,6 +63,8 @@ def _gradient(
     """Gradient (N, C, h, w) of the rows' scores at an activation, and the leaf that it was taken at."""
     point = activation.detach().clone().requires_grad_()
     score = taken.score_of(taken.tail(layer)(point, images), images).sum()
+    if not score.requires_grad:
+        raise no_gradient(layer)
     return torch.autograd.grad(score, point, create_graph=create_graph)[0], point
 
 

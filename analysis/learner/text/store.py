@@ -124,7 +124,8 @@ def texts_of(run: Run, report: Report = silent) -> LabelledTexts:
     if not isinstance(recipe, TextRecipe):
         raise RunError(f"{run.name} is a run of {run.manifest.kind}, not of words.")
     try:
-        data = load_texts(recipe.source, recipe.task, recipe.path, recipe.columns, recipe.seed, report)
+        sides = run.examples().sides
+        data = load_texts(recipe.source, recipe.task, recipe.path, recipe.columns, recipe.seed, report, sides)
     except DataError as error:
         raise RunError(f"The texts of {run.name} are no longer there: {error}") from error
     if data.fingerprint() != run.manifest.fingerprint:

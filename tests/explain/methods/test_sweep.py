@@ -11,13 +11,13 @@ from explain.networks import classifier, hooks_of, pictures
 from explain.perturbing import take
 from torch import nn
 
-from analysis.explain.maps import trace
 from analysis.explain.methods.ablationcam import ABLATIONCAM
 from analysis.explain.methods.base import Method
 from analysis.explain.methods.fullgrad import FULLGRAD
 from analysis.explain.methods.scorecam import ISCAM, SCORECAM, SCORECAM_IMAGE, SSCAM
 from analysis.explain.methods.smoothgradcampp import SMOOTHGRADCAMPP
 from analysis.explain.methods.sweep import sweep, unit_range
+from analysis.explain.trace import trace
 
 AT_THE_LAYER = [ABLATIONCAM, SCORECAM, SSCAM, ISCAM, FULLGRAD]
 SWEEPS = [ABLATIONCAM, SCORECAM, SSCAM, ISCAM, SCORECAM_IMAGE, SMOOTHGRADCAMPP]

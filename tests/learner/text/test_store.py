@@ -57,11 +57,10 @@ def test_any_text_can_be_asked_for_alone_or_in_a_batch(loaded: LoadedText):
 
 def test_the_texts_come_from_the_source_again(tiny_words_run: Run, loaded: LoadedText):
     texts = loaded.texts()
-    manifest = tiny_words_run.manifest
-    assert set(texts) == set(manifest.labels)
+    assert set(texts) == set(tiny_words_run.examples().labels)
     table = tiny_words_run.predictions()
     assert [texts[file] for file in table["path"]] == table["text"].tolist()
-    assert table["path"].tolist() == list(manifest.split["valid"])
+    assert table["path"].tolist() == list(tiny_words_run.examples().names("valid"))
 
 
 def test_changed_or_missing_texts_are_refused(tiny_words_run: Run, tiny_reviews: Path, tmp_path: Path):
@@ -96,7 +95,7 @@ def test_each_kind_has_its_own_door_and_both_a_common_one(tiny_words_run: Run, t
 
 
 def test_the_probes_learn_from_the_mean_over_the_words(loaded: LoadedText):
-    files = list(loaded.run.manifest.labels)[:9]
+    files = list(loaded.run.examples().labels)[:9]
     done: list[int] = []
     features = pooled_features(loaded, files, done.append)
     assert list(features) == ["embedding", "blocks.0", "blocks.1"]

@@ -96,13 +96,30 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def correlation_counts(rows: pd.DataFrame, bins: int = 80) -> pd.DataFrame:
+    """Return how many pictures of each change have a correlation in each of `bins` equal bins from -1 to 1.
+
+    Columns: change, low, high (the bin's edges), pictures, share (of the change's pictures with a
+    correlation). Empty bins are left out, so that the size does not grow with the number of pictures.
+    """
+    edges = np.linspace(-1.0, 1.0, bins + 1)
+    tables = []
+    for change, part in rows.groupby("change", sort=False):
+        values = part["correlation"].dropna().clip(-1.0, 1.0)
+        counts, _ = np.histogram(values, bins=edges)
+        table = pd.DataFrame({"change": change, "low": edges[:-1], "high": edges[1:], "pictures": counts})
+        tables.append(table.assign(share=counts / max(1, len(values))))
+    everything = pd.concat(tables, ignore_index=True)
+    return everything[everything["pictures"] > 0].reset_index(drop=True)
+
+
 def kept_path(run: Run, layer: str) -> Path:
     """Return the path of the table of a run's validation set, whether it exists or not.
 
     Its name is a digest of everything that the table depends on.
     """
     files = run.manifest.files
-    key = [VERSION, files[WEIGHTS], files[PREDICTIONS], list(run.manifest.split["valid"]), layer]
+    key = [VERSION, files[WEIGHTS], files[PREDICTIONS], layer]  # the predictions name the pictures
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     return home() / "recipe-ablation" / f"{digest[:24]}.parquet"
 

@@ -1,4 +1,4 @@
-"""Narrowing and ordering the predictions table: what the gallery shows and what the CSV export holds."""
+"""Which predictions to show and in which order, and how words are found in texts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-
-import pandas as pd
 
 SORTS = {
     "loss": "Highest loss first",
@@ -35,7 +33,7 @@ class Browse:
     word: str = ""
 
     def to_text(self) -> str:
-        """The view as short text for a link; empty for the default one."""
+        """Return the view as short text for a link; empty for the default one."""
         plain = asdict(Browse())
         changed = {key: value for key, value in asdict(self).items() if value != plain[key]}
         return json.dumps(changed, separators=(",", ":"), ensure_ascii=False) if changed else ""
@@ -60,44 +58,8 @@ class Browse:
             return cls()
 
 
-def browse(predictions: pd.DataFrame, view: Browse) -> pd.DataFrame:
-    """The rows of the predictions table that `view` asks for, in its order, with a fresh index.
-
-    Ties are broken by file name, so that the same view is the same list on every machine.
-
-    Raises
-    ------
-    ValueError
-        For an unknown sort name.
-    """
-    if view.sort not in SORTS:
-        raise ValueError(f"Unknown order {view.sort!r}; known are {', '.join(SORTS)}.")
-    keep = pd.Series(True, index=predictions.index)
-    if not view.correct:
-        keep &= predictions["label"] != predictions["predicted"]
-    if view.true:
-        keep &= predictions["label"].isin(view.true)
-    if view.predicted:
-        keep &= predictions["predicted"].isin(view.predicted)
-    low, high = view.confidence
-    if (low, high) != (0.0, 1.0):
-        keep &= predictions["confidence"].between(low, high)
-    if view.name:
-        keep &= predictions["path"].str.contains(view.name, case=False, regex=False)
-    if view.word and "text" in predictions:
-        keep &= predictions["text"].str.contains(word_pattern(view.word))
-    column, ascending = {
-        "loss": ("loss", False),
-        "confidence": ("confidence", False),
-        "margin": ("margin", True),
-        "name": ("path", True),
-    }[view.sort]
-    order = predictions[keep].sort_values([column, "path"], ascending=[ascending, True], kind="stable")
-    return order.reset_index(drop=True)
-
-
 def word_pattern(word: str) -> re.Pattern[str]:
-    """What finds a word or a phrase in a text, upper and lower case alike: "art" is not found in "part".
+    """Return what finds a word or a phrase, upper and lower case alike: "art" is not found in "part".
 
     Only ASCII letters and digits end at a word's end: other scripts may write words without spaces.
     """
@@ -108,25 +70,8 @@ def word_pattern(word: str) -> re.Pattern[str]:
 
 
 def excerpt(text: str, word: str = "", length: int = 280) -> str:
-    """The beginning of a text, or the stretch around the first place where `word` stands; "…" for what is cut."""
+    """Return a text's beginning, or the part around the first place of `word`; "…" stands for what is cut."""
     found = word_pattern(word).search(text) if word else None
     start = 0 if found is None or found.end() <= length else found.start() - length // 3
     stop = start + length
     return ("…" if start else "") + text[start:stop] + ("…" if stop < len(text) else "")
-
-
-def neighbours(order: pd.DataFrame, path: str) -> tuple[int | None, str | None, str | None]:
-    """Where `path` stands in a browsed table, and the paths before and after it.
-
-    Returns (position from 0 or None, previous or None, next or None); a picture outside the list has
-    the first of the list as its next one.
-    """
-    paths = order["path"].tolist()
-    if path not in paths:
-        return None, None, paths[0] if paths else None
-    position = paths.index(path)
-    return (
-        position,
-        paths[position - 1] if position > 0 else None,
-        paths[position + 1] if position + 1 < len(paths) else None,
-    )

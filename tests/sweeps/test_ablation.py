@@ -1,4 +1,4 @@
-"""The ablation of a validation set: its rows, its summary and the saved table."""
+"""The ablation of a validation set: its rows, its summary, its counts and the saved table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.explain.ablation_recipe.effects import effects
-from analysis.explain.ablation_recipe.kitchen import AblationRunner
-from analysis.explain.ablation_recipe.steps import CHANGES, Choices
-from analysis.explain.ablation_recipe.whole_set import ablate_set, load_table, save_table, summary
+from analysis.explain.ablation_recipe import CHANGES, AblationRunner, Choices, effects
+from analysis.runs import Run
+from analysis.sweeps.ablation import ablate_set, correlation_counts, load_table, save_table, summary
 
 
 def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
@@ -17,7 +16,7 @@ def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
     from analysis.learner.store import load
 
     loaded = load(tiny_run, "cpu")
-    files = tiny_run.manifest.split["valid"][:9]
+    files = tiny_run.examples().names("valid")[:9]
     events = []
 
     def batch_of(names):
@@ -37,10 +36,27 @@ def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
     alone = effects(runner.run(x, [Choices(cls="other")])[0], [Choices(cls="other")])[0]
     assert one["correlation"] == pytest.approx(alone.correlation, abs=1e-3)
     monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
+    monkeypatch.setattr(Run, "examples", lambda run: pytest.fail("it went through every picture's name"))
     assert load_table(tiny_run, "0.6") is None
     save_table(rows, tiny_run, "0.6")
     pd.testing.assert_frame_equal(load_table(tiny_run, "0.6"), rows, check_dtype=False)
     assert load_table(tiny_run, "0.5") is None
+
+
+def test_the_counts_of_correlations_do_not_grow_with_the_pictures():
+    random = np.random.default_rng(0)
+    for count in (10, 5000):
+        rows = pd.DataFrame(
+            {"change": np.repeat(["x", "y", "z"], count), "correlation": random.uniform(-1, 1, 3 * count)}
+        )
+        rows.loc[rows["change"] == "z", "correlation"] = np.nan
+        counts = correlation_counts(rows, bins=20)
+        assert len(counts) <= 40
+        assert counts.groupby("change")["pictures"].sum().to_dict() == {"x": count, "y": count}
+        assert counts.groupby("change")["share"].sum().tolist() == pytest.approx([1, 1])
+    one = pd.DataFrame({"change": "x", "correlation": [1.0, 1.0 + 1e-9, -1.0, 0.05]})
+    counts = correlation_counts(one, bins=4)
+    assert counts[["low", "high", "pictures"]].values.tolist() == [[-1, -0.5, 1], [0, 0.5, 1], [0.5, 1, 2]]
 
 
 def test_the_summary_by_hand():

@@ -1,0 +1,31 @@
+"""A split into training and validation that stays the same while examples come and go."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from analysis.data.labelled import VALID_SHARE
+
+_PERSON = b"split24"  # separates this use of the hash from others; another value would be another split
+
+
+def stable_split(keys: Sequence[str], seed: int) -> list[bool]:
+    """Return for each key whether it goes to the validation set: about one in five.
+
+    A key's side follows from the key and the seed alone, so that it is the same whatever other keys there
+    are. Where this would leave the validation set empty, the key that is nearest to it goes there.
+
+    Parameters
+    ----------
+    keys : what an example is recognised by, such as a file's name or a text; at least one
+    """
+    positions = [_position(key, seed) for key in keys]
+    limit = max(VALID_SHARE, min(positions))
+    return [position < VALID_SHARE or position == limit for position in positions]
+
+
+def _position(key: str, seed: int) -> float:
+    """Return a number from 0 to 1, uniform over keys."""
+    text = f"{seed}\0{key}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, person=_PERSON).digest(), "big") / 2**64

@@ -1,0 +1,1 @@
+"""Linear probes of a learner's layers: collect the features, fit, save and load."""
