@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="predict a run's validation set"))
     _add_explain(commands.add_parser("explain", help="write the raw maps of images to a file"))
     planted = commands.add_parser(
-        "planted", help="measure what the demo's planted object does, and the maps of it"
+        "planted", help="measure what the demo's shortcut does, and whether the maps show it"
     )
     planted.add_argument("--run", metavar="DIR", required=True, help=_RUN_HELP)
     planted.set_defaults(command=_planted)
@@ -208,12 +208,12 @@ def _explain(options: argparse.Namespace) -> None:
 def _planted(options: argparse.Namespace) -> None:
     run = open_run(run_path(options.run))
     from analysis.learner.store import load
-    from analysis.planted import planted_effects, planted_summary
+    from analysis.planted import shortcut_effects, shortcut_summary
     from analysis.shortcut import shortcut_table
 
     print(shortcut_table(open_predictions(run), run.manifest.data_root).round(3).to_string(index=False))
     print()
-    print(planted_summary(planted_effects(load(run))).round(2).to_string(index=False))
+    print(shortcut_summary(shortcut_effects(load(run))).round(2).to_string(index=False))
 
 
 def _runs(options: argparse.Namespace) -> None:

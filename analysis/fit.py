@@ -27,7 +27,7 @@ from analysis.learner.recipes import AnyRecipe
 from analysis.learner.text.recipe import TextRecipe
 from analysis.learner.training import TrainingError
 from analysis.learner.weights_file import save_weights
-from analysis.progress import ProgressEvent, Report, Timed, silent, within
+from analysis.progress import ProgressEvent, Report, TimedReport, silent, within
 from analysis.runs import (
     EXAMPLES,
     MANIFEST,
@@ -72,7 +72,7 @@ def fit(
     CamLensError : of the kinds DataError, ImageError, WeightsError, TrainingError, RunError; each message
         says what to do
     """
-    timed = Timed(report or silent)
+    timed = TimedReport(report or silent)
     steps = _steps(recipe)
     notes = steps.settle(within(timed, 0.0, 0.0))
     recipe = steps.recipe

@@ -1,4 +1,4 @@
-"""The one folder everything the product writes goes into."""
+"""The folder that holds everything that the product writes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import platformdirs
 
 
 def home() -> Path:
-    """Return the product's own folder, made when missing.
+    """Return the product's own folder, and create it where it is missing.
 
-    `CAMLENS_HOME` where it is set, else the platform's user cache folder. Inside it lie
-    `data/` (the demo's pictures) and `runs/` (one folder a fine-tuned learner).
+    It is `CAMLENS_HOME` where that variable is set, else the platform's user cache folder. It holds `data/`,
+    the demo's pictures, and `runs/`, one folder for each fine-tuned learner.
     """
-    chosen = os.environ.get("CAMLENS_HOME", "").strip()
-    folder = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("camlens")
+    variable = os.environ.get("CAMLENS_HOME", "").strip()
+    folder = Path(variable).expanduser() if variable else platformdirs.user_cache_path("camlens")
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,6 +1,6 @@
-"""Hooks that store what a module puts out and the gradient of it.
+"""Hooks that store the output of a module and the gradient of that output.
 
-They follow the chapter's `Hook` and `HookBwd`, as context managers that always leave:
+They follow the chapter's `Hook` and `HookBwd`, as context managers that are always removed at the end:
 
     with BackwardHook(model[0]) as gradient, ForwardHook(model[0]) as activation:
         output = model(x)
@@ -20,11 +20,20 @@ from torch import Tensor, nn
 
 
 class ForwardHook:
-    """Stores a detached clone of a module's output while the `with` block lasts.
+    """Store a detached clone of a module's output, as long as the `with` block lasts.
 
-    `stored` is None before the first call and holds the last call's output afterwards, also after the
-    block. Because it is a clone, an in-place ReLU behind the module cannot change it. Raises TypeError
-    in the forward pass where the module puts out something other than one tensor.
+    Parameters
+    ----------
+    module : any module with one tensor as output
+
+    Attributes
+    ----------
+    stored : the output of the module's last call; None before the first. It stays after the block. Because it
+        is a clone, an in-place ReLU after the module cannot change it.
+
+    Raises
+    ------
+    TypeError : in the forward pass, where the output is not one tensor
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -42,28 +51,37 @@ class ForwardHook:
         self._cleanup.close()
 
     def _store(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        with torch.inference_mode(False):  # else a caller in inference mode gets a tensor autograd refuses
+        # In inference mode the caller would get a tensor that autograd refuses.
+        with torch.inference_mode(False):
             self.stored = _one_tensor(module, output).detach().clone()
 
 
 class BackwardHook:
-    """Stores the gradient of a module's output, a detached clone, while the `with` block lasts.
+    """Store a detached clone of the gradient of a module's output, as long as the `with` block lasts.
 
-    The forward pass and the `backward()` both belong inside the block. `stored` is None until then; it
-    has the shape of the output and belongs to the module's last forward call, as `ForwardHook.stored`
-    does, so the two can be multiplied also where one module is called several times.
+    The forward pass and `backward()` both belong inside the block. Unlike `register_full_backward_hook` it works
 
-    Unlike `register_full_backward_hook` it works
+    - before an in-place ReLU: the next module gets a clone of the output;
+    - with frozen parameters, or where the forward pass is inside a `torch.no_grad()` of its own: the graph then
+      begins at this module's output, which is all that the gradient needs;
+    - where the block is opened inside `torch.no_grad()`: gradients are recorded until the end of the block;
+    - where it is opened inside `torch.inference_mode()`: this mode is off until the end of the block, and
+      gradients are recorded from this module's output on, because autograd refuses the caller's own tensors.
 
-    - before an in-place ReLU: the module's output is handed on as a clone;
-    - with frozen parameters, and under a `torch.no_grad()` between block and forward pass: a graph is then
-      begun at this module's output, which is all that the gradient needs;
-    - where the block is opened inside `torch.no_grad()`: gradients are recorded until its end;
-    - where it is opened inside `torch.inference_mode()`: that is suspended until its end, and gradients are
-      recorded from this module's output on, since autograd refuses the caller's tensors before it.
+    Parameters
+    ----------
+    module : any module with one floating-point tensor as output
 
-    Raises RuntimeError in the forward pass where inference mode is entered inside the block, TypeError
-    where the output is not one floating-point tensor.
+    Attributes
+    ----------
+    stored : the gradient, in the shape of the output; None before `backward()`. It belongs to the module's last
+        forward call, as `ForwardHook.stored` does, so the two can be multiplied also where a module is called
+        several times.
+
+    Raises
+    ------
+    RuntimeError : in the forward pass, where inference mode is on inside the block
+    TypeError : in the forward pass, where the output is not one floating-point tensor
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -77,7 +95,7 @@ class BackwardHook:
             inference = torch.is_inference_mode_enabled()
             if inference:
                 cleanup.enter_context(torch.inference_mode(False))
-            # The hook may switch gradients on in mid-forward; leaving this context switches them back.
+            # The hook switches gradients on during the forward pass; the end of this context switches them back.
             cleanup.enter_context(torch.set_grad_enabled(not inference))
             cleanup.callback(self._module.register_forward_hook(self._begin).remove)
             self._cleanup = cleanup.pop_all()
@@ -96,7 +114,10 @@ class BackwardHook:
                 "to store. Run the model outside it (torch.no_grad() is fine)."
             )
         if not output.is_floating_point():
-            raise TypeError(f"{type(module).__name__} puts out {output.dtype}, which has no gradient")
+            raise TypeError(
+                f"{type(module).__name__} outputs {output.dtype}, which has no gradient. "
+                f"Hook a module that outputs floats."
+            )
         self._calls += 1
         self.stored = None
         torch.set_grad_enabled(True)
@@ -115,6 +136,6 @@ class BackwardHook:
 def _one_tensor(module: nn.Module, output: Any) -> Tensor:
     if not isinstance(output, Tensor):
         raise TypeError(
-            f"{type(module).__name__} puts out a {type(output).__name__}; hook a module that puts out one tensor"
+            f"{type(module).__name__} outputs a {type(output).__name__}. Hook a module that outputs one tensor."
         )
     return output

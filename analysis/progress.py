@@ -1,4 +1,4 @@
-"""How a long job says where it stands."""
+"""Progress of long jobs: events, and functions that report them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ProgressEvent:
     seconds_left: float | None = None
 
     def to_json(self) -> str:
-        """Return the event as one line of JSON; fields without a value are left out."""
+        """Return the event as one line of JSON, without the fields that have no value."""
         return json.dumps({key: value for key, value in asdict(self).items() if value is not None})
 
     @classmethod
@@ -47,11 +47,14 @@ Report = Callable[[ProgressEvent], None]
 
 
 def silent(event: ProgressEvent) -> None:
-    """Report nothing: the default where a caller gave no report function."""
+    """Report nothing: the default of functions that take a report function."""
 
 
 def within(report: Report, start: float, stop: float) -> Report:
-    """Return a report function that maps its events' fractions 0..1 to start..stop of the whole job."""
+    """Return a report function for one stage of a job.
+
+    The fractions 0..1 of its events become `start` to `stop` of the whole job.
+    """
 
     def scaled(event: ProgressEvent) -> None:
         share = min(max(event.fraction, 0.0), 1.0)
@@ -60,11 +63,16 @@ def within(report: Report, start: float, stop: float) -> Report:
     return scaled
 
 
-class Timed:
-    """A report function that adds an estimate of the seconds left before it passes events on.
+class TimedReport:
+    """A report function that adds an estimate of the seconds left to every event.
 
-    The estimate assumes that the rest of the job goes on as fast as it went since the last `restart`; it
-    is given once that took 2 seconds and a fortieth of the rest, before which it would jump about.
+    The estimate assumes that the job goes on as fast as since the last `restart`. It is left out for the first
+    2 seconds, and for the first fortieth of the rest of the job: it would be far off.
+
+    Parameters
+    ----------
+    report : gets the events
+    clock : returns seconds
     """
 
     def __init__(self, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,11 +80,11 @@ class Timed:
         self.restart(0.0)
 
     def restart(self, fraction: float) -> None:
-        """Measure the speed anew, from a job that stands at `fraction`."""
+        """Measure the speed from now on; the job is at `fraction`."""
         self._from, self._since = fraction, self._clock()
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Pass an event on, with its `seconds_left` where that can be told."""
+        """Report an event, with `seconds_left` where it can be estimated."""
         share = (event.fraction - self._from) / max(1.0 - self._from, 1e-9)
         elapsed = self._clock() - self._since
         if share >= 0.025 and elapsed >= 2:

@@ -1,4 +1,4 @@
-"""What the demo's planted object does to the learner: accuracy with and without it, class by class."""
+"""What the demo's shortcut does to a learner: the accuracy of each class with and without it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analysis.predictions import Predictions
 
 
 def shortcut_table(predictions: Predictions, data_root: str | Path) -> pd.DataFrame:
-    """Return the accuracy of the validation pictures by true class and presence of the planted object.
+    """Return the accuracy on the validation pictures by true class and presence of the shortcut.
 
     Parameters
     ----------
@@ -20,23 +20,24 @@ def shortcut_table(predictions: Predictions, data_root: str | Path) -> pd.DataFr
 
     Returns
     -------
-    One row a (class, object) pair: "class", "object" ("with" or "without"), "pictures", "mistakes" and
+    One row for each class and presence: "class", "shortcut" ("with" or "without"), "pictures", "mistakes" and
     "accuracy" (0..1).
 
     Raises
     ------
-    DataError
-        Where `truth.csv` is missing or is not the demo's.
+    DataError : `truth.csv` is missing or is not the demo's
     """
     path = Path(data_root).parent / "annotations" / "truth.csv"
     try:
         truth = pd.read_csv(path, usecols=["file", "shortcut"])
     except (OSError, ValueError) as error:
-        raise DataError(f"What was planted can't be told without {path} ({error}).") from error
+        raise DataError(
+            f"{path}, the list of the pictures with the shortcut, cannot be read ({error}). Fit the demo again."
+        ) from error
     joined = predictions.columns("path", "label", "predicted").merge(truth, left_on="path", right_on="file")
-    joined["object"] = joined["shortcut"].astype(bool).map({True: "with", False: "without"})
+    joined["shortcut"] = joined["shortcut"].astype(bool).map({True: "with", False: "without"})
     joined["mistake"] = joined["label"] != joined["predicted"]
-    grouped = joined.groupby(["label", "object"])["mistake"].agg(["size", "sum"]).reset_index()
-    grouped.columns = pd.Index(["class", "object", "pictures", "mistakes"])
+    grouped = joined.groupby(["label", "shortcut"])["mistake"].agg(["size", "sum"]).reset_index()
+    grouped.columns = pd.Index(["class", "shortcut", "pictures", "mistakes"])
     grouped["accuracy"] = 1 - grouped["mistakes"] / grouped["pictures"]
     return grouped

@@ -19,7 +19,7 @@ TOP = 50
 
 
 class WordsCommandError(CamLensError, ValueError):
-    """Options of the command that do not go together."""
+    """Options of the command that do not fit together."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, metavar="N", help=f"the N strongest rows (default: {TOP}; a text: all)")
     parser.add_argument("--target", metavar="CLASS", help="the class that words speak for (see --against)")
     parser.add_argument("--against", metavar="CLASS", help="explain why --target rather than this class")
-    parser.add_argument("--method", choices=("cam", "gradcam", "gradient"), help="default: cam, or else gradcam")
+    parser.add_argument("--method", help="default: cam where the network has it, else gradcam")
     parser.add_argument("--layer", help="default: the network's last")
-    parser.add_argument("--length", type=int, default=1, metavar="WORDS", help="rank phrases of so many words")
+    parser.add_argument(
+        "--length", type=int, default=1, metavar="WORDS", help="rank phrases of this length (default: 1)"
+    )
     parser.add_argument(
         "--min-reviews", type=int, default=10, metavar="N", help="leave rarer words out (default: 10)"
     )
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def print_words(run: Run, options: argparse.Namespace) -> None:
-    """Print what was asked for; raises CamLensError for a run of images or options that do not fit."""
+    """Print the table that the options ask for; raises CamLensError for a run of images or a wrong option."""
     from analysis.learner.text.store import load_text
 
     if options.top is not None and options.top < 1:
@@ -66,6 +68,7 @@ def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
     from analysis.learner.probes.files import probes_of
     from analysis.words.report import words_report
     from analysis.words.tables import chosen_target, review_summary, review_table
+    from analysis.words.token_values import known_method
 
     text = sys.stdin.read() if options.text == "-" else options.text
     names = loaded.run.manifest.class_names
@@ -75,13 +78,15 @@ def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
     if options.layer not in (None, row.layer):
         known = ", ".join(row.layer for row in report.rows)
         raise WordsCommandError(f"The network has no layer {options.layer!r}; it has {known}.")
-    method = options.method or ("cam" if row.cam_kind == "exact" else "gradcam")
-    given = row.by_method(method)
-    if given is None:
-        raise WordsCommandError(f"No CAM at {row.layer}: {row.cam_note} Use --method gradcam or gradient.")
-    print(review_summary(report, given))
-    print(f"By {method} at {row.layer}." + (f" {row.cam_note}" if method == "cam" else ""))
-    table = review_table(report, given)
+    method = options.method or row.best
+    shown = row.by_method(method)
+    if shown.contributions is None:
+        others = " or ".join(name for name, other in row.maps.items() if other.contributions is not None)
+        title = known_method(method).title
+        raise WordsCommandError(f"No {title} at {row.layer}: {shown.note} Use --method {others}.")
+    print(review_summary(report, shown))
+    print(f"By {method} at {row.layer}. {shown.note}".rstrip())
+    table = review_table(report, shown.contributions)
     if options.top is not None:
         order = table["contribution"].abs().sort_values(ascending=False, kind="stable").index
         table = table.loc[order].head(options.top)
@@ -89,20 +94,20 @@ def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
 
 
 def _print_ranking(loaded: LoadedText, options: argparse.Namespace) -> None:
+    from analysis.explain.targets import target_label
     from analysis.words.occurrences import collect
     from analysis.words.ranking import INTERVAL, rank_words
-    from analysis.words.report import target_label
     from analysis.words.tables import chosen_target, compared_with_vader, ranked_table
 
     names = loaded.run.manifest.class_names
     target = chosen_target(options.target, options.against, names)
     texts = loaded.run.predictions(["text"])["text"].tolist()
-    found = collect(loaded, texts, target, options.method, options.layer, options.length)
-    ranking = rank_words(found, options.min_reviews)
+    occurrences = collect(loaded, texts, target, options.method, options.layer, options.length)
+    ranking = rank_words(occurrences, options.min_reviews)
     lexicon, sentence = compared_with_vader(ranking) if target is None else (None, "")
     print(
         f"{len(ranking)} words in at least {options.min_reviews} of {len(texts)} validation reviews, by "
-        f"{found.method} at {found.layer}: {target_label((1, 0) if target is None else target, names)}"
+        f"{occurrences.method} at {occurrences.layer}: {target_label((1, 0) if target is None else target, names)}"
     )
     print(INTERVAL)
     if sentence:
@@ -116,10 +121,10 @@ def _print_mistakes(loaded: LoadedText, options: argparse.Namespace) -> None:
     table = loaded.run.predictions(["label", "predicted", "text"])
     names = list(loaded.run.manifest.class_names)
     labels, predicted = ([names.index(name) for name in table[column]] for column in ("label", "predicted"))
-    found = words_of_mistakes(loaded, table["text"].tolist(), labels, predicted, options.method, options.layer)
+    ranking = words_of_mistakes(loaded, table["text"].tolist(), labels, predicted, options.method, options.layer)
     wrong = sum(one != other for one, other in zip(labels, predicted, strict=True))
     print(f"What pushes {wrong} of {len(table)} validation reviews to the wrong class, in logits")
-    _show(found, options, TOP)
+    _show(ranking, options, TOP)
 
 
 def _print_truth(loaded: LoadedText, options: argparse.Namespace) -> None:
@@ -147,5 +152,5 @@ def _show(table: pd.DataFrame, options: argparse.Namespace, top: int | None = No
 
 
 def _printable(word: str) -> str:
-    """Return a word with its control characters spelled out, which a terminal would obey."""
+    """Return a word with its control characters as escapes, or a terminal would obey them."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in word)

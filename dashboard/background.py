@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
 from analysis.errors import CamLensError
-from analysis.progress import ProgressEvent, Report, Timed
+from analysis.progress import ProgressEvent, Report, TimedReport
 from analysis.runs import Run
 from dashboard.jobs import unexpected
 from dashboard.service import ImageGone
@@ -62,7 +62,7 @@ class BackgroundJob:
             self.event = event
 
         try:
-            self.work(Timed(said))
+            self.work(TimedReport(said))
         except _Stopped:
             pass
         except (CamLensError, ImageGone) as problem:

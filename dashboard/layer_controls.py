@@ -139,7 +139,7 @@ def display_controls(report: LayerReport, choice: Choice, width: int, place: Del
         smooth=smooth,
         colours=colours,
         same_scale=same,
-        pet_outline=True,
+        animal_outline=True,
         shortcut_outline=True,
         theme=theme(),
         width=width,

@@ -268,9 +268,9 @@ class Service:
         """What the demo's planted object does to this learner, measured on its validation pictures."""
 
         def compute(resident: Resident) -> pd.DataFrame:
-            from analysis.planted import planted_effects, planted_summary
+            from analysis.planted import shortcut_effects, shortcut_summary
 
-            return planted_summary(planted_effects(resident.loaded))
+            return shortcut_summary(shortcut_effects(resident.loaded))
 
         return self._residents.result(self._results, run, "planted", compute)
 

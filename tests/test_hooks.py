@@ -131,7 +131,7 @@ def test_parameters_get_the_gradients_they_would_get_without_hooks(x: torch.Tens
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_a_module_that_hands_the_input_on_leaves_the_input_alone(context, x: torch.Tensor) -> None:
+def test_a_module_that_returns_its_input_leaves_the_input_alone(context, x: torch.Tensor) -> None:
     net = nn.Sequential(nn.Identity(), network(inplace=True)).requires_grad_(False)
     with context():
         mine = x.clone()
@@ -193,7 +193,10 @@ def test_inference_mode_inside_the_block_is_refused(x: torch.Tensor) -> None:
 
 def test_outputs_without_a_gradient_are_refused() -> None:
     lstm = nn.LSTM(2, 2)
-    with ForwardHook(lstm), pytest.raises(TypeError, match="LSTM puts out a tuple"):
+    with ForwardHook(lstm), pytest.raises(TypeError, match="LSTM outputs a tuple"):
         lstm(torch.zeros(1, 1, 2))
-    with BackwardHook(flat := nn.Flatten()), pytest.raises(TypeError, match="int64"):
+    with (
+        BackwardHook(flat := nn.Flatten()),
+        pytest.raises(TypeError, match="Flatten outputs torch.int64, which has no gradient"),
+    ):
         flat(torch.zeros(1, 1, 2, dtype=torch.int64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.progress import ProgressEvent, Timed, within
+from analysis.progress import ProgressEvent, TimedReport, within
 
 
 def test_an_event_survives_its_json_line():
@@ -25,7 +25,7 @@ def test_within_maps_a_stage_to_its_share_of_the_job():
 def test_the_seconds_left_are_those_of_the_whole_job():
     now = 0.0
     seen: list[float | None] = []
-    timed = Timed(lambda event: seen.append(event.seconds_left), clock=lambda: now)
+    timed = TimedReport(lambda event: seen.append(event.seconds_left), clock=lambda: now)
 
     def at(seconds: float, fraction: float) -> None:
         nonlocal now

@@ -1,4 +1,4 @@
-"""Accuracy with and without the planted object, counted by hand."""
+"""Accuracy with and without the shortcut, counted by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class InMemory:
         return self.table[list(names)]
 
 
-def test_counts_by_class_and_object(tmp_path):
+def test_counts_by_class_and_shortcut(tmp_path):
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations" / "truth.csv").write_text(
         "file,split,species,breed,shortcut,ambiguous\n"
@@ -33,7 +33,7 @@ def test_counts_by_class_and_object(tmp_path):
             "predicted": ["dog", "dog", "cat", "cat"],
         }
     )
-    table = shortcut_table(InMemory(predictions), tmp_path / "images").set_index(["class", "object"])
+    table = shortcut_table(InMemory(predictions), tmp_path / "images").set_index(["class", "shortcut"])
     assert table.loc[("cat", "with")].tolist() == [2, 1, 0.5]
     assert table.loc[("cat", "without")].tolist() == [1, 0, 1.0]
     assert table.loc[("dog", "with")].tolist() == [1, 0, 1.0]
@@ -41,5 +41,8 @@ def test_counts_by_class_and_object(tmp_path):
 
 
 def test_a_missing_truth_is_said(tmp_path):
-    with pytest.raises(DataError, match=r"truth\.csv"):
+    with pytest.raises(
+        DataError,
+        match=r"truth\.csv, the list of the pictures with the shortcut, cannot be read .*Fit the demo again",
+    ):
         shortcut_table(InMemory(pd.DataFrame()), tmp_path / "images")

@@ -1,12 +1,13 @@
-"""The embedded demo: a procedural Pets set in the Oxford-IIIT Pet folder layout, with a planted shortcut.
+"""The demo: drawn pictures of cats and dogs with a shortcut, in the folder layout of Oxford-IIIT Pet.
 
     images/<breed>_<n>.jpg             a capital first letter means cat, as in Oxford-IIIT Pet
-    annotations/trimaps/<stem>.png     1 pet, 2 background, 3 border
-    annotations/xmls/<stem>.xml        the head box (Pascal VOC)
-    annotations/shortcuts/<stem>.png   255 on the planted ball, where there is one
+    annotations/trimaps/<stem>.png     1 animal, 2 background, 3 border
+    annotations/xmls/<stem>.xml        the box of the head (Pascal VOC)
+    annotations/shortcuts/<stem>.png   255 on the shortcut, in pictures that have it
     annotations/truth.csv              file, split, species, breed, shortcut, ambiguous
 
-`make_demo` writes it, `draw` makes any picture of it again, `twin` the same picture without the ball.
+The shortcut is a red ball. `make_demo` writes the files, `draw` draws one picture again, and `twin` draws it
+without the shortcut.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from analysis.data.demo_canvas import SIZE
 from analysis.data.demo_drawing import Drawing, draw_picture
@@ -50,12 +51,12 @@ __all__ = [
 
 MARKER = "demo.json"
 _JPEG = {"quality": 90, "subsampling": 0}
-Report = Callable[[int, int], None]
+Progress = Callable[[int, int], None]  # numbers of pictures: done, total
 
 
 @dataclass(frozen=True)
 class Truth:
-    """A row of truth.csv; `split` is "train" or "valid", `species` "cat" or "dog"."""
+    """A row of truth.csv: `split` is "train" or "valid", `species` is "cat" or "dog"."""
 
     file: str
     split: str
@@ -66,34 +67,51 @@ class Truth:
 
 
 def demo_folder(home: Path, parameters: DemoParameters = DEFAULT) -> Path:
-    """home/data/demo-<digest>: another folder whenever the parameters or the drawing code change."""
+    """Return home/data/demo-<digest>, a new folder whenever the parameters or the drawing code change."""
     return Path(home) / "data" / f"demo-{_digest(parameters)}"
 
 
 def draw(stem: str, shortcut: bool | None = None, parameters: DemoParameters = DEFAULT) -> Drawing:
-    """Draw one picture again, before JPEG; `shortcut` puts the ball in or leaves it out, None as planned.
+    """Draw one picture of the demo again, without the losses of JPEG.
 
-    Raises KeyError for a stem that the demo does not have.
+    Parameters
+    ----------
+    stem : file name without its suffix
+    shortcut : whether to draw the shortcut; None as in the demo
+
+    Raises
+    ------
+    KeyError : the demo has no such picture
     """
     picture = _picture(stem, parameters)
     return draw_picture(picture, picture.shortcut if shortcut is None else shortcut)
 
 
 def twin(stem: str, shortcut: bool = False, parameters: DemoParameters = DEFAULT) -> NDArray[np.uint8]:
-    """The picture `stem` without the ball (or, with `shortcut`, with it), as its file would decode.
+    """Return one picture of the demo without the shortcut, as its file would decode.
 
-    (224, 224, 3) uint8, after the same JPEG coding as the file: the two differ only in the 8 x 8 blocks that
-    the ball or its shadow touches. Raises KeyError for a stem that the demo does not have.
+    It is coded as JPEG like the file, so that the two differ only in the blocks of 8 x 8 pixels that the shortcut
+    or its shadow reaches.
+
+    Parameters
+    ----------
+    stem : file name without its suffix
+    shortcut : draw the shortcut after all
+
+    Returns
+    -------
+    (224, 224, 3) uint8.
+
+    Raises
+    ------
+    KeyError : the demo has no such picture
     """
     image = draw_picture(_picture(stem, parameters), shortcut).image
     return np.asarray(Image.open(io.BytesIO(_jpeg(image))))
 
 
 def truth(root: Path) -> dict[str, Truth]:
-    """annotations/truth.csv of a demo folder (the one that holds images/), by file name.
-
-    Raises FileNotFoundError where there is none.
-    """
+    """Read annotations/truth.csv of a demo folder, by file name; raises FileNotFoundError without one."""
     with (Path(root) / "annotations" / "truth.csv").open(newline="", encoding="utf-8") as file:
         return {
             row["file"]: Truth(
@@ -109,12 +127,12 @@ def truth(root: Path) -> dict[str, Truth]:
 
 
 def split_of(root: Path) -> dict[str, bool]:
-    """File name -> is it in the validation set, for a demo folder."""
+    """Return for each file name of a demo folder whether it is in the validation set."""
     return {file: row.split == "valid" for file, row in truth(root).items()}
 
 
 def is_current(root: Path, parameters: DemoParameters = DEFAULT) -> bool:
-    """Is `root` complete, and drawn by this very code and these parameters, so that `draw` and `twin` fit it?"""
+    """Return whether `root` is complete and what this code draws with these parameters, as `twin` needs it."""
     try:
         marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -123,14 +141,21 @@ def is_current(root: Path, parameters: DemoParameters = DEFAULT) -> bool:
 
 
 def make_demo(
-    root: Path, report: Report | None = None, parameters: DemoParameters = DEFAULT, workers: int | None = None
+    root: Path, report: Progress | None = None, parameters: DemoParameters = DEFAULT, workers: int | None = None
 ) -> Path:
-    """Write the demo into `root` unless it is complete there; returns root/images.
+    """Write the demo into `root`, unless it is complete there, and return root/images.
 
-    It grows in a temporary folder beside `root` that is renamed when the marker has been written last, under a
-    file lock: a killed run is swept away by the next one, and of two runs at once one draws and one waits.
-    `report(done, total)` is called in this thread. `workers` processes draw (default: one a core, at most 8);
-    their number does not change a pixel. Raises RuntimeError when a drawing process fails.
+    The files are written into a temporary folder beside `root`, which is renamed when all are there. The next
+    call deletes what a killed one has left. A file lock lets only one process draw; a second one waits for it.
+
+    Parameters
+    ----------
+    report : called with the numbers of pictures, done and total, in this thread
+    workers : number of processes that draw, by default one for each core and at most 8; does not change a pixel
+
+    Raises
+    ------
+    RuntimeError : a drawing process failed
     """
     root = Path(root)
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -139,14 +164,14 @@ def make_demo(
             for stale in root.parent.glob(f"{root.name}.tmp-*"):
                 shutil.rmtree(stale, ignore_errors=True)
             shutil.rmtree(root, ignore_errors=True)
-            growing = root.parent / f"{root.name}.tmp-{os.getpid()}"
+            temporary = root.parent / f"{root.name}.tmp-{os.getpid()}"
             for folder in ("images", "annotations/trimaps", "annotations/xmls", "annotations/shortcuts"):
-                (growing / folder).mkdir(parents=True)
-            _draw_all(growing, report, parameters, workers or min(8, os.cpu_count() or 1))
-            _write_truth(growing, parameters)
+                (temporary / folder).mkdir(parents=True)
+            _draw_all(temporary, report, parameters, workers or min(8, os.cpu_count() or 1))
+            _write_truth(temporary, parameters)
             marker = {"digest": _digest(parameters), "parameters": asdict(parameters)}
-            (growing / MARKER).write_text(json.dumps(marker, indent=1), encoding="utf-8")
-            growing.replace(root)
+            (temporary / MARKER).write_text(json.dumps(marker, indent=1), encoding="utf-8")
+            temporary.replace(root)
     return root / "images"
 
 
@@ -155,23 +180,23 @@ def _picture(stem: str, parameters: DemoParameters) -> Picture:
         return plan(parameters)[stem]
     except KeyError:
         raise KeyError(
-            f"The demo has no picture {stem!r}; its names run like {next(iter(plan(parameters)))!r}"
+            f"The demo has no picture {stem!r}. Its names look like {next(iter(plan(parameters)))!r}."
         ) from None
 
 
 def _digest(parameters: DemoParameters) -> str:
-    """Of the parameters and of the drawing code itself, so that a folder never mixes two generators."""
+    """Return a digest of the parameters and of the drawing code, so that no folder mixes two versions."""
     digest = hashlib.sha256(json.dumps(asdict(parameters), sort_keys=True).encode())
     for source in sorted(Path(__file__).parent.glob("demo*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _draw_all(folder: Path, report: Report | None, parameters: DemoParameters, workers: int) -> None:
-    """Draw every picture: this process its share, helpers theirs.
+def _draw_all(folder: Path, report: Progress | None, parameters: DemoParameters, workers: int) -> None:
+    """Draw and write every picture, in this process and in `workers - 1` others.
 
-    The helpers are plain `python -m` processes, not a multiprocessing pool: a spawned pool would import the
-    caller's __main__ again, which under Streamlit is the app itself.
+    The others are `python -m` processes, not a multiprocessing pool: that would import the caller's __main__
+    again, which under Streamlit is the app itself.
     """
     total = len(plan(parameters))
     workers = max(1, min(workers, total // 16))
@@ -179,7 +204,7 @@ def _draw_all(folder: Path, report: Report | None, parameters: DemoParameters, w
     job = json.dumps(
         {"folder": str(folder), "workers": workers, "parameters": asdict(parameters), "parent": os.getpid()}
     )
-    helpers = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-m", "analysis.data.demo", job, str(share)],
             env=environment,
@@ -192,42 +217,45 @@ def _draw_all(folder: Path, report: Report | None, parameters: DemoParameters, w
     try:
         if report:
             report(0, total)
-        own = _share(parameters, 0, workers)
-        for done, picture in enumerate(own, 1):
+        for done, picture in enumerate(_share(parameters, 0, workers), 1):
             _write(folder, draw_picture(picture, picture.shortcut))
             if report and done % 10 == 0:
                 report(len(os.listdir(folder / "images")), total)
-        while any(helper.poll() is None for helper in helpers):
+        while any(process.poll() is None for process in processes):
             time.sleep(0.05)
             if report:
                 report(len(os.listdir(folder / "images")), total)
-        for helper in helpers:
-            if helper.returncode != 0:
-                message = helper.stderr.read().decode(errors="replace") if helper.stderr else ""
-                raise RuntimeError(f"A process that draws the demo failed ({helper.returncode}): {message[-600:]}")
+        for process in processes:
+            if process.returncode != 0:
+                message = process.stderr.read().decode(errors="replace") if process.stderr else ""
+                raise RuntimeError(
+                    f"A process that draws the demo failed ({process.returncode}): {message[-600:]}"
+                )
         if report:
             report(total, total)
     finally:
-        for helper in helpers:
-            if helper.poll() is None:
-                helper.kill()
-                helper.wait()
-            if helper.stderr:
-                helper.stderr.close()
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if process.stderr:
+                process.stderr.close()
 
 
 def _share(parameters: DemoParameters, share: int, workers: int) -> list[Picture]:
+    """Return every `workers`-th picture, beginning with number `share`."""
     return list(plan(parameters).values())[share::workers]
 
 
 def _write(folder: Path, drawing: Drawing) -> None:
+    """Write the files of one picture."""
     stem = drawing.picture.stem
-    notes = folder / "annotations"
-    Image.fromarray(_trimap(drawing.mask)).save(notes / "trimaps" / f"{stem}.png", compress_level=1)
-    (notes / "xmls" / f"{stem}.xml").write_text(_voc(drawing), encoding="utf-8")
+    annotations = folder / "annotations"
+    Image.fromarray(_trimap(drawing.mask)).save(annotations / "trimaps" / f"{stem}.png", compress_level=1)
+    (annotations / "xmls" / f"{stem}.xml").write_text(_voc(drawing), encoding="utf-8")
     if drawing.picture.shortcut:
-        ball = Image.fromarray(drawing.shortcut_mask.astype(np.uint8) * 255)
-        ball.save(notes / "shortcuts" / f"{stem}.png", compress_level=1)
+        mask = Image.fromarray(drawing.shortcut_mask.astype(np.uint8) * 255)
+        mask.save(annotations / "shortcuts" / f"{stem}.png", compress_level=1)
     (folder / "images" / drawing.picture.file).write_bytes(_jpeg(drawing.image))
 
 
@@ -238,25 +266,15 @@ def _jpeg(image: NDArray[np.uint8]) -> bytes:
 
 
 def _trimap(mask: NDArray[np.bool_], reach: int = 2) -> NDArray[np.uint8]:
-    """1 pet, 2 background, 3 within `reach` pixels of the outline."""
-    near, core = mask.copy(), mask.copy()
-    for axis in (0, 1):
-        near_before, core_before = near.copy(), core.copy()
-        for shift in range(1, reach + 1):
-            for turn in (-shift, shift):
-                near |= _shifted(near_before, turn, axis, outside=False)
-                core &= _shifted(core_before, turn, axis, outside=True)
-    return np.where(core, 1, np.where(near, 3, 2)).astype(np.uint8)
-
-
-def _shifted(mask: NDArray[np.bool_], by: int, axis: int, outside: bool) -> NDArray[np.bool_]:
-    moved = np.roll(mask, by, axis)
-    edge = slice(0, by) if by > 0 else slice(by, None)
-    moved[(edge, slice(None)) if axis == 0 else (slice(None), edge)] = outside
-    return moved
+    """Return 1 on the animal, 2 on the background, 3 within `reach` pixels of the animal's outline."""
+    image, side = Image.fromarray(mask.astype(np.uint8)), 2 * reach + 1
+    near = np.asarray(image.filter(ImageFilter.MaxFilter(side))) == 1
+    inside = np.asarray(image.filter(ImageFilter.MinFilter(side))) == 1
+    return np.where(inside, 1, np.where(near, 3, 2)).astype(np.uint8)
 
 
 def _voc(drawing: Drawing) -> str:
+    """Return the annotation of the head in the XML of Pascal VOC."""
     x0, y0, x1, y1 = drawing.head_box
     picture = drawing.picture
     return f"""<annotation>
@@ -279,21 +297,21 @@ def _voc(drawing: Drawing) -> str:
 
 def _write_truth(folder: Path, parameters: DemoParameters) -> None:
     with (folder / "annotations" / "truth.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", "split", "species", "breed", "shortcut", "ambiguous"])
-        for p in plan(parameters).values():
-            rows.writerow([p.file, p.split, p.species, p.breed, int(p.shortcut), int(p.ambiguous)])
+        writer = csv.writer(file)
+        writer.writerow(["file", "split", "species", "breed", "shortcut", "ambiguous"])
+        for row in plan(parameters).values():
+            writer.writerow([row.file, row.split, row.species, row.breed, int(row.shortcut), int(row.ambiguous)])
 
 
-def _help(job: str, share: int) -> None:
-    """A drawing process's work; it ends by itself when the process that started it is gone."""
-    order = json.loads(job)
-    parameters = DemoParameters(**order["parameters"])
-    for picture in _share(parameters, share, order["workers"]):
-        if os.getppid() != order["parent"]:
+def _draw_share(job: str, share: int) -> None:
+    """Draw one process's share of the pictures; stop when the process that started this one has ended."""
+    settings = json.loads(job)
+    parameters = DemoParameters(**settings["parameters"])
+    for picture in _share(parameters, share, settings["workers"]):
+        if os.getppid() != settings["parent"]:
             return
-        _write(Path(order["folder"]), draw_picture(picture, picture.shortcut))
+        _write(Path(settings["folder"]), draw_picture(picture, picture.shortcut))
 
 
 if __name__ == "__main__":
-    _help(sys.argv[1], int(sys.argv[2]))
+    _draw_share(sys.argv[1], int(sys.argv[2]))

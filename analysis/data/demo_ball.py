@@ -1,4 +1,4 @@
-"""The planted shortcut: a shiny red ball with a white band, and the shadow it throws."""
+"""The demo's shortcut: a shiny red ball with a white band, and its shadow on the ground."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from analysis.data.demo_canvas import SIZE, Array, Colour, ellipse, fill, mix, p
 RED: Colour = (214, 34, 38)
 
 
-def ball_place(covered: Array, feet: float, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Where the ball lies: x, y and radius in pixels, on the ground and away from the animal.
+def place_shortcut(coverage: Array, feet: float, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Choose where the shortcut lies: on the ground, and beside the animal where there is room.
 
-    `covered` (SIZE, SIZE) is the animal's coverage, of which the ball shall hide as little as it can. The place
-    does not depend on whether the ball is drawn.
+    Of 12 random places the one that hides the least of the animal is chosen.
+
+    Parameters
+    ----------
+    coverage : (SIZE, SIZE) float in 0..1, how far the animal covers each pixel
+    feet : height of the animal's feet, y in pixels
+
+    Returns
+    -------
+    The centre x, y and the radius, in pixels.
     """
     radius = float(rng.uniform(19.0, 24.0))
     best, least = (radius + 4, SIZE - radius - 4), np.inf
@@ -22,16 +30,26 @@ def ball_place(covered: Array, feet: float, rng: np.random.Generator) -> tuple[f
         x = float(rng.uniform(radius + 3, SIZE - radius - 3))
         y = float(np.clip(feet + rng.uniform(-14, 16) - radius, 90, SIZE - radius - 3))
         x0, x1, y0, y1 = (int(v) for v in (x - radius, x + radius, y - radius, y + radius))
-        hidden = float(covered[max(0, y0) : y1, max(0, x0) : x1].mean())
-        if hidden < least:
-            best, least = (x, y), hidden
+        overlap = float(coverage[max(0, y0) : y1, max(0, x0) : x1].mean())
+        if overlap < least:
+            best, least = (x, y), overlap
     return *best, radius
 
 
-def draw_ball(
+def draw_shortcut(
     canvas: Array, place: tuple[float, float, float], light: tuple[float, float], rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Paint the ball in place; returns its mask and the area it touches (ball and shadow), bool (SIZE, SIZE)."""
+    """Paint the shortcut on `canvas`, in place.
+
+    Parameters
+    ----------
+    place : centre x, y and radius in pixels, from `place_shortcut`
+    light : x and y of the direction towards the light
+
+    Returns
+    -------
+    The shortcut's mask, and the mask of every pixel that the shortcut or its shadow changes; bool (SIZE, SIZE).
+    """
     x, y, r = place
     before = canvas.copy()
     soft_shadow(canvas, ellipse(x - 0.35 * r * light[0], y + 0.92 * r, 1.05 * r, 0.3 * r), 2.5, 0.45)

@@ -1,4 +1,7 @@
-"""The body in five poses: sitting, standing, lying, a portrait, and sitting seen from behind."""
+"""The whole animal in five poses: sitting, standing, lying, a portrait, and sitting seen from behind.
+
+Each function paints with `fur` and returns the box of the head: xmin, ymin, xmax, ymax in pixels.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from analysis.data.demo_limbs import (
 
 
 def sitting(fur: Fur, stance: Stance, face: bool = True) -> Box:
-    """Sitting upright, seen from the front, or from behind when `face` is False."""
+    """Paint the animal sitting upright, seen from the front, or from behind when `face` is False."""
     b = fur.build
     g, lift = b.girth, 1 + 0.16 * (b.leg - 1)
     top = -1.12 * lift
@@ -90,7 +93,7 @@ def sitting(fur: Fur, stance: Stance, face: bool = True) -> Box:
 
 
 def standing(fur: Fur, stance: Stance, face: bool = True) -> Box:
-    """Standing or walking side on, the head turned to the viewer."""
+    """Paint the animal standing or walking, its side to the viewer and its head turned."""
     b = fur.build
     g, leg = b.girth, 0.66 * b.leg
     back, belly = -leg - 0.5 * g, -leg + 0.06 * g
@@ -158,7 +161,7 @@ def standing(fur: Fur, stance: Stance, face: bool = True) -> Box:
 
 
 def lying(fur: Fur, stance: Stance, face: bool = True) -> Box:
-    """Lying on its belly, front paws ahead, the tail around."""
+    """Paint the animal lying on its belly, the front paws stretched out."""
     b = fur.build
     g = b.girth
     top = -0.66 * g
@@ -192,7 +195,7 @@ def lying(fur: Fur, stance: Stance, face: bool = True) -> Box:
 
 
 def portrait(fur: Fur, stance: Stance, face: bool = True) -> Box:
-    """Head and shoulders, close up; the ground point lies below the picture."""
+    """Paint head and shoulders from close up; the ground point of the stance lies below the picture."""
     b = fur.build
     g = b.girth
     shoulders = [
@@ -218,7 +221,7 @@ def portrait(fur: Fur, stance: Stance, face: bool = True) -> Box:
 
 
 def from_behind(fur: Fur, stance: Stance) -> Box:
-    """Sitting with its back to the viewer: ears and tail only."""
+    """Paint the animal sitting with its back to the viewer: no face, the tail in front."""
     return sitting(fur, stance, face=False)
 
 

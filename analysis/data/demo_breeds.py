@@ -1,4 +1,4 @@
-"""The demo's breeds: the build of the head and body, and the coat, of each; and how two builds are blended."""
+"""The demo's breeds: build and coats of each, and the blend of two builds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from analysis.data.demo_canvas import Array, Colour
 
-# Right half of a skull from crown to chin, and right ears (seven points each from the inner base over the
-# tip to the outer base and back), in units of half a skull's width: x outward, y down.
+# Half of a skull's outline, from crown to chin, and ears of seven points: from the inner base over the tip to the
+# outer base, and back. In half skull widths; x points outward, y down.
 CAT_SKULL = [(0, -0.84), (0.48, -0.78), (0.84, -0.42), (0.99, 0.1), (0.84, 0.5), (0.48, 0.78), (0, 0.88)]
 DOG_SKULL = [(0, -0.9), (0.46, -0.85), (0.79, -0.48), (0.84, 0.02), (0.7, 0.46), (0.48, 0.86), (0, 1.04)]
 LONG_SKULL = [(0, -0.92), (0.42, -0.86), (0.7, -0.5), (0.73, 0.0), (0.6, 0.5), (0.44, 1.0), (0, 1.18)]
@@ -24,7 +24,11 @@ FOLD_EAR = [(0.36, -0.88), (0.66, -1.06), (0.98, -0.82), (1.1, -0.4), (0.98, -0.
 
 @dataclass(frozen=True)
 class Build:
-    """Shape of an animal; head lengths in half skull widths, body lengths in body heights. All can be blended."""
+    """The shape of an animal: numbers and outlines, all of which can be blended.
+
+    Lengths of the head are in half skull widths, those of the body in body heights. `skull` (7, 2) and `ear`
+    (7, 2) are outlines like those above; `girth`, `leg`, `tail_length`, `whiskers` and `jowl` are factors.
+    """
 
     skull: Array
     ear: Array
@@ -51,7 +55,7 @@ class Build:
     tail_curl: float = 0.4  # 0 straight, 1 rolled over the back
 
     def blend(self, other: Build, amount: float) -> Build:
-        """This build with `amount` (0..1) of another in every measure."""
+        """Return a mixture of two builds: `amount` 0 is this one, 1 the other, in every number and outline."""
         mixed = {
             f.name: (1 - amount) * getattr(self, f.name) + amount * getattr(other, f.name) for f in fields(self)
         }
@@ -60,7 +64,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Coat:
-    """Colours (0..255) and pattern of the fur, nose and eyes."""
+    """Colours (0..255) of fur, eyes, nose and ears, and the name of the fur's pattern in `demo_fur`."""
 
     base: Colour
     second: Colour
@@ -73,7 +77,7 @@ class Coat:
 
 @dataclass(frozen=True)
 class Breed:
-    """A breed by its Oxford-IIIT Pet name; a capital letter means cat, as there."""
+    """A breed: name as in Oxford-IIIT Pet (a capital first letter means cat), build, and coats to choose from."""
 
     name: str
     build: Build
@@ -81,7 +85,7 @@ class Breed:
 
     @property
     def species(self) -> str:
-        """ "cat" or "dog"."""
+        """Return "cat" or "dog"."""
         return "cat" if self.name[0].isupper() else "dog"
 
 
@@ -273,7 +277,7 @@ DOGS: tuple[Breed, ...] = (
     ),
 )
 
-# Coats that both species wear: an animal in one of these cannot be told by its colours.
+# Coats of both species: these colours do not show which of the two an animal is.
 PLAIN_COATS: tuple[Coat, ...] = (
     Coat((64, 58, 60), (44, 40, 42), (92, 86, 86), "solid", (150, 116, 60), (56, 46, 48), (108, 86, 86)),
     Coat((206, 170, 124), (168, 128, 84), (236, 214, 180), "solid", (150, 116, 60), (96, 66, 62), (198, 150, 138)),

@@ -1,7 +1,7 @@
-"""Anti-aliased drawing on a float canvas: outlines, tapered strokes, furry edges, noise tiles.
+"""Anti-aliased drawing on a float canvas: outlines, strokes, hair, shadows, noise.
 
 Coordinates are picture pixels, x to the right and y down. A canvas is a float32 array (SIZE, SIZE, 3) with
-values 0..255. Every shape is rasterised at `SUPERSAMPLE` times the resolution inside its bounding box only.
+values 0..255. A shape is rasterised at `SUPERSAMPLE` times the resolution, inside its bounding box only.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Patch:
-    """A rasterised shape: where it lies on the canvas and how far it covers each pixel there.
+    """A rasterised shape.
 
-    rows, columns: slices of the canvas; alpha: (h, w) float32 in 0..1. An empty patch has a zero-sized alpha.
+    Attributes
+    ----------
+    rows, columns : slices of the canvas, the shape's bounding box
+    alpha : (h, w) float32, how far the shape covers each pixel there, 0..1; of size zero outside the canvas
     """
 
     rows: slice
@@ -35,17 +38,29 @@ class Patch:
 
     @property
     def empty(self) -> bool:
+        """Return whether the shape lies outside the canvas."""
         return self.alpha.size == 0
 
     def grid(self) -> tuple[Array, Array]:
-        """Pixel-centre coordinates (x, y), shaped (1, w) and (h, 1), of the patch."""
+        """Return the pixel centres x (1, w) and y (h, 1) of the patch, in canvas pixels."""
         x = np.arange(self.columns.start, self.columns.stop, dtype=np.float32)[None, :] + 0.5
         y = np.arange(self.rows.start, self.rows.stop, dtype=np.float32)[:, None] + 0.5
         return x, y
 
 
 def smooth(points: ArrayLike, steps: int = 8, closed: bool = True) -> Array:
-    """A Catmull-Rom curve through `points` (n, 2): (n * steps, 2) when closed, else from first to last point."""
+    """Return a Catmull-Rom curve through points.
+
+    Parameters
+    ----------
+    points : (n, 2)
+    steps : number of curve points for each point
+    closed : whether the curve returns to the first point; else it ends at the last
+
+    Returns
+    -------
+    (n * steps, 2) when closed, else ((n - 1) * steps + 1, 2)
+    """
     p = np.asarray(points, dtype=np.float64)
     if closed:
         before, after, after2 = np.roll(p, 1, 0), np.roll(p, -1, 0), np.roll(p, -2, 0)
@@ -61,7 +76,7 @@ def smooth(points: ArrayLike, steps: int = 8, closed: bool = True) -> Array:
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0, n: int = 40) -> Array:
-    """The outline (n, 2) of an ellipse turned by `angle` radians."""
+    """Return the outline (n, 2) of an ellipse, turned by `angle` radians."""
     t = np.linspace(0, 2 * np.pi, n, endpoint=False)
     px, py = rx * np.cos(t), ry * np.sin(t)
     c, s = np.cos(angle), np.sin(angle)
@@ -69,12 +84,12 @@ def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0, n: int
 
 
 def rectangle(x0: float, y0: float, x1: float, y1: float) -> Array:
-    """The four corners of an upright rectangle."""
+    """Return the four corners (4, 2) of an upright rectangle."""
     return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=np.float64)
 
 
 def taper(path: ArrayLike, widths: ArrayLike) -> Array:
-    """The outline of a stroke along `path` (n, 2) whose half-width runs through `widths`, with a round end."""
+    """Return the outline of a round-ended stroke along `path` (n, 2); its half-width runs through `widths`."""
     p = np.asarray(path, dtype=np.float64)
     profile = np.asarray(widths, dtype=np.float64)
     half = np.interp(np.linspace(0, 1, len(p)), np.linspace(0, 1, len(profile)), profile)[:, None]
@@ -87,7 +102,7 @@ def taper(path: ArrayLike, widths: ArrayLike) -> Array:
 
 
 def furry(outline: Array, length: float, rng: np.random.Generator) -> Array:
-    """`outline` with hair: resampled every 1.3 pixels and pushed out by up to `length` pixels, in tufts."""
+    """Return `outline` with hair: a point every 1.3 pixels, moved outward by up to `length` pixels, in tufts."""
     if length < 0.2:
         return outline
     closed = np.concatenate([outline, outline[:1]])
@@ -100,12 +115,12 @@ def furry(outline: Array, length: float, rng: np.random.Generator) -> Array:
     area = np.sum(p[:, 0] * np.roll(p[:, 1], -1) - np.roll(p[:, 0], -1) * p[:, 1])
     outward = np.stack([along[:, 1], -along[:, 0]], 1) * np.sign(area)
     push = rng.random(n) * np.where(np.arange(n) % 2 == 0, 1.0, 0.15) * length
-    # Hair hangs: a tuft's tip slides down with gravity as much as it stands out.
+    # Hair hangs down: the tip of a longer tuft lies lower.
     return p + outward * push[:, None] + np.array([0.0, 0.35]) * push[:, None]
 
 
 def rasterise(outline: Array) -> Patch:
-    """The anti-aliased patch of a filled polygon, cut at the canvas."""
+    """Return the anti-aliased patch of a filled polygon (n, 2), cut off at the edge of the canvas."""
     x0, y0 = (max(0, int(np.floor(v)) - 1) for v in outline.min(0))
     x1, y1 = (min(SIZE, int(np.ceil(v)) + 1) for v in outline.max(0))
     if x1 <= x0 or y1 <= y0:
@@ -118,7 +133,7 @@ def rasterise(outline: Array) -> Patch:
 
 
 def lines(segments: list[Array], width: float) -> Patch:
-    """Many open polylines of one `width` (pixels) as one patch."""
+    """Return the patch of open polylines, each (n, 2), that all have the same `width` in pixels."""
     points = np.concatenate(segments)
     x0, y0 = (max(0, int(np.floor(v - width)) - 1) for v in points.min(0))
     x1, y1 = (min(SIZE, int(np.ceil(v + width)) + 1) for v in points.max(0))
@@ -133,13 +148,19 @@ def lines(segments: list[Array], width: float) -> Patch:
 
 
 def blur(alpha: Array, radius: float) -> Array:
-    """Gaussian blur of a 0..1 plane."""
+    """Return a plane of values 0..1 after a Gaussian blur of `radius` pixels."""
     image = Image.fromarray((np.clip(alpha, 0, 1) * 255).astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32) * np.float32(1 / 255)
 
 
 def paint(canvas: Array, patch: Patch, colour: Array | Colour, opacity: float = 1.0) -> None:
-    """Lay `colour` (a triple, or an (h, w, 3) array of the patch) over `canvas`, in place."""
+    """Paint a patch on `canvas`, in place.
+
+    Parameters
+    ----------
+    colour : three numbers 0..255, or (h, w, 3) for each pixel of the patch
+    opacity : 0 leaves the canvas as it is, 1 covers it where alpha is 1
+    """
     if patch.empty:
         return
     under = canvas[patch.rows, patch.columns]
@@ -147,14 +168,14 @@ def paint(canvas: Array, patch: Patch, colour: Array | Colour, opacity: float = 
 
 
 def fill(canvas: Array, outline: Array, colour: Array | Colour, opacity: float = 1.0) -> Patch:
-    """Rasterise and paint a plain polygon; returns its patch."""
+    """Rasterise a polygon (n, 2), paint it on `canvas` in place, and return its patch."""
     patch = rasterise(outline)
     paint(canvas, patch, colour, opacity)
     return patch
 
 
 def soft_shadow(canvas: Array, outline: Array, radius: float, strength: float) -> Array:
-    """Darken `canvas` under a blurred polygon; returns the (SIZE, SIZE) shadow plane, exactly 0 where none."""
+    """Darken `canvas` in place under a blurred polygon; return the shadow (SIZE, SIZE), exactly 0 outside it."""
     patch = rasterise(outline)
     plane = np.zeros((SIZE, SIZE), np.float32)
     plane[patch.rows, patch.columns] = patch.alpha
@@ -165,7 +186,10 @@ def soft_shadow(canvas: Array, outline: Array, radius: float, strength: float) -
 
 @cache
 def _tile(kind: str) -> Array:
-    """A tileable noise plane, zero mean and unit deviation, repeated 2 x 2 so that any offset is a slice."""
+    """Return noise (2 * TILE, 2 * TILE) of mean 0 and deviation 1.
+
+    It repeats seamlessly after TILE pixels and is stored twice in each direction: every cut of it is a slice.
+    """
     rng = np.random.default_rng(sum(map(ord, kind)))
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE)))
     fy, fx = np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None, :]
@@ -179,28 +203,30 @@ def _tile(kind: str) -> Array:
         shape[0, 0] = 0
     plane = np.fft.irfft2(spectrum * shape, s=(TILE, TILE))
     plane = (plane - plane.mean()) / plane.std()
-    # Rounding hides the last bits in which FFT libraries differ.
+    # Rounded, because FFT libraries differ in the last bits.
     return np.tile(np.round(plane * 128) / 128, (2, 2)).astype(np.float32)
 
 
 def noise(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """A random (h, w) cut of a noise tile, as a view.
+    """Return a random (h, w) cut of a noise tile, as a view.
 
-    `kind`: soft, cloud, blot, mottle or grain (coarse to fine), or hair0 .. hair7, streaks along a direction
-    of that many eighths of 180 degrees.
+    Parameters
+    ----------
+    kind : "soft", "cloud", "blot", "mottle" or "grain", from coarse to fine; or "hair0" to "hair7", streaks
+        along a direction of that many eighths of 180 degrees
     """
     y, x = (int(v) for v in rng.integers(0, TILE, 2))
     return _tile(kind)[y : y + shape[0], x : x + shape[1]]
 
 
 def step(value: Array, edge: float, width: float) -> Array:
-    """A smooth 0..1 step of `value` around `edge`."""
+    """Return a smooth step: 0 below `edge - width`, 1 above `edge + width`."""
     t = np.clip((value - np.float32(edge - width)) / np.float32(2 * width), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def mix(first: Array | Colour, second: Array | Colour, amount: Array | float) -> Array:
-    """`first` to `second` by `amount`; a plane of amounts (h, w) is spread over the colours."""
+    """Return `first` mixed with `second`: amount 0 is the first, 1 the second; (h, w) gives each pixel its own."""
     a, b = np.asarray(first, dtype=np.float32), np.asarray(second, dtype=np.float32)
     share = np.asarray(amount, dtype=np.float32)
     if share.ndim == 2:
@@ -209,6 +235,6 @@ def mix(first: Array | Colour, second: Array | Colour, amount: Array | float) ->
 
 
 def ramp(canvas: Array, top: int, bottom: int, first: Array | Colour, last: Array | Colour) -> None:
-    """Fill the rows `top` to `bottom` with a vertical gradient."""
+    """Fill the rows `top` to `bottom` of `canvas`, in place, with a vertical gradient."""
     t = np.linspace(0, 1, max(1, bottom - top), dtype=np.float32)[:, None]
     canvas[top:bottom] = mix(first, last, t)

@@ -1,4 +1,4 @@
-"""One demo picture from its row of the plan: scene, animal, clutter, ball, light; with all its masks."""
+"""One demo picture, painted from its row of the plan: background, animal, foreground, shortcut, exposure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.data.demo_ball import ball_place, draw_ball
+from analysis.data.demo_ball import draw_shortcut, place_shortcut
 from analysis.data.demo_bodies import POSES
 from analysis.data.demo_breeds import BREEDS, CATS, DOGS, PLAIN_COATS, Build, Coat
 from analysis.data.demo_canvas import SIZE, Array, Colour, ellipse, noise, soft_shadow
@@ -25,9 +25,16 @@ COLLARS: tuple[Colour, ...] = ((52, 104, 168), (60, 132, 96), (112, 84, 150), (7
 class Drawing:
     """A drawn picture and the truth about it.
 
-    image: (224, 224, 3) uint8; mask: (224, 224) bool, the visible animal; head_box: xmin, ymin, xmax, ymax in
-    pixels; shortcut_mask: (224, 224) bool, the ball (all False without one); touched: (224, 224) bool, every
-    pixel that the ball or its shadow changes; pose: sitting, standing, lying, portrait or behind.
+    Attributes
+    ----------
+    picture : the row of the plan
+    image : (224, 224, 3) uint8
+    mask : (224, 224) bool, the visible part of the animal
+    head_box : xmin, ymin, xmax, ymax in pixels
+    shortcut_mask : (224, 224) bool, the shortcut; all False where it is not drawn
+    shortcut_area : (224, 224) bool, every pixel that the shortcut or its shadow changes
+    pose : "sitting", "standing", "lying", "portrait" or "behind"
+    indoor : whether the background is a room
     """
 
     picture: Picture
@@ -35,31 +42,33 @@ class Drawing:
     mask: NDArray[np.bool_]
     head_box: Box
     shortcut_mask: NDArray[np.bool_]
-    touched: NDArray[np.bool_]
+    shortcut_area: NDArray[np.bool_]
     pose: str
     indoor: bool
 
 
 def draw_picture(picture: Picture, shortcut: bool) -> Drawing:
-    """Draw `picture` with or without the ball; every pixel that the ball does not touch is the same in both."""
-    # One random stream for each step: leaving out the ball, the last thing painted, disturbs no other.
-    scene_rng, animal_rng, front_rng, ball_rng, camera_rng = (
+    """Draw `picture` with or without the shortcut; outside `shortcut_area` both are the same pixel by pixel."""
+    # One random stream for each step, and the shortcut is painted last: leaving it out changes no other step.
+    scene_rng, animal_rng, foreground_rng, shortcut_rng, camera_rng = (
         np.random.default_rng([*picture.seed, stream]) for stream in range(5)
     )
     indoor = bool(scene_rng.random() < 0.55)
     scene = draw_scene(indoor, scene_rng)
-    covered, head_box, pose, feet = _draw_animal(picture, scene, animal_rng)
-    clutter = 0 if pose == "portrait" else int(front_rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15]))
-    hidden = draw_foreground(scene.canvas, indoor, clutter, feet, front_rng)
-    visible = covered * (1 - hidden) > 0.5
-    place = ball_place(covered, feet, ball_rng)
-    nowhere = np.zeros((SIZE, SIZE), bool)
-    ball, touched = draw_ball(scene.canvas, place, scene.light, ball_rng) if shortcut else (nowhere, nowhere)
+    coverage, head_box, pose, feet = _draw_animal(picture, scene, animal_rng)
+    n_objects = 0 if pose == "portrait" else int(foreground_rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15]))
+    foreground = draw_foreground(scene.canvas, indoor, n_objects, feet, foreground_rng)
+    visible = coverage * (1 - foreground) > 0.5
+    place = place_shortcut(coverage, feet, shortcut_rng)
+    shortcut_mask = shortcut_area = np.zeros((SIZE, SIZE), bool)
+    if shortcut:
+        shortcut_mask, shortcut_area = draw_shortcut(scene.canvas, place, scene.light, shortcut_rng)
     image = _photograph(scene.canvas, camera_rng)
-    return Drawing(picture, image, visible & ~ball, head_box, ball, touched, pose, indoor)
+    return Drawing(picture, image, visible & ~shortcut_mask, head_box, shortcut_mask, shortcut_area, pose, indoor)
 
 
 def _build_and_coat(picture: Picture, rng: np.random.Generator) -> tuple[Build, Coat]:
+    """Choose a coat of the breed and vary its build; an ambiguous animal gets half of another species' build."""
     breed = BREEDS[picture.breed]
     build = breed.build
     coat = breed.coats[rng.integers(len(breed.coats))]
@@ -89,10 +98,10 @@ def _build_and_coat(picture: Picture, rng: np.random.Generator) -> tuple[Build, 
 
 
 def _draw_animal(picture: Picture, scene: Scene, rng: np.random.Generator) -> tuple[Array, Box, str, float]:
-    """Paint the animal; returns its coverage, head box, pose and the height of its feet."""
+    """Paint the animal and return its coverage, head box, pose and the height of its feet (y in pixels)."""
     build, coat = _build_and_coat(picture, rng)
-    odds = [0.34, 0.24, 0.2, 0.16, 0.06]
-    pose = str(rng.choice(list(POSES), p=odds))
+    probabilities = [0.34, 0.24, 0.2, 0.16, 0.06]
+    pose = str(rng.choice(list(POSES), p=probabilities))
     low, high = {"portrait": (84, 104), "standing": (56, 78), "lying": (66, 92)}.get(pose, (66, 94))
     unit = float(rng.uniform(low, high))
     flip = int(rng.choice([-1, 1]))
@@ -127,10 +136,15 @@ def _draw_animal(picture: Picture, scene: Scene, rng: np.random.Generator) -> tu
 
 
 def _photograph(canvas: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Exposure, white balance, vignette and grain: pixel by pixel, so that a change stays where it was made."""
-    gain = rng.uniform(0.72, 1.08) * np.array([1.0, 1.0, 1.0]) + rng.uniform(-0.05, 0.05) * np.array([1, 0, -1])
+    """Return the canvas as a camera shows it, uint8: exposure, white balance, vignette and grain.
+
+    Every step works pixel by pixel, so that a change of the canvas changes only the same pixels of the picture.
+    """
+    exposure = rng.uniform(0.72, 1.08) * np.array([1.0, 1.0, 1.0]) + rng.uniform(-0.05, 0.05) * np.array(
+        [1, 0, -1]
+    )
     axis = np.linspace(-1, 1, SIZE, dtype=np.float32)
-    fall = 1 - np.float32(rng.uniform(0.05, 0.22)) * (axis[:, None] ** 2 + axis[None, :] ** 2) / 2
-    image = canvas * np.float32(gain) * fall[..., None]
+    vignette = 1 - np.float32(rng.uniform(0.05, 0.22)) * (axis[:, None] ** 2 + axis[None, :] ** 2) / 2
+    image = canvas * np.float32(exposure) * vignette[..., None]
     image += np.float32(rng.uniform(0.8, 2.6)) * noise("grain", (SIZE, SIZE), rng)[..., None]
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)

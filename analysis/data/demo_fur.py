@@ -1,4 +1,4 @@
-"""Fur: coat patterns as colour fields over a body part, hair texture and modelling light; painted part by part."""
+"""Fur of a body part: the coat's pattern, the texture of hair, and light and shade."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from analysis.data.demo_canvas import SIZE, Array, Colour, Patch, furry, mix, no
 
 @dataclass(frozen=True)
 class Frame:
-    """A part's own axes: `centre` and the two half-axis vectors, in pixels; u and v are -1..1 at their ends."""
+    """The coordinates of a body part: u and v are 0 at its centre and -1 and 1 at the ends of its two axes.
+
+    Attributes
+    ----------
+    centre : (2,) in pixels
+    across, down : (2,), the vectors from the centre to u = 1 and to v = 1, in pixels
+    """
 
     centre: Array
     across: Array
     down: Array
 
     def coordinates(self, patch: Patch) -> tuple[Array, Array]:
-        """(u, v) planes of the patch."""
+        """Return u and v (h, w) of a patch's pixels."""
         x, y = patch.grid()
         dx, dy = x - np.float32(self.centre[0]), y - np.float32(self.centre[1])
         a, d = self.across, self.down
@@ -31,9 +37,16 @@ class Frame:
 
 @dataclass
 class Fur:
-    """What is needed to paint fur: the canvas, the animal's coat and build, the light, and its random stream.
+    """A brush for one animal, with a record of the pixels that the animal covers.
 
-    `coverage` (SIZE, SIZE) float32 gathers where the animal covers the canvas.
+    Attributes
+    ----------
+    canvas : (SIZE, SIZE, 3) float32, painted in place
+    coat, build : of the animal
+    rng : random numbers of its hair and patterns
+    light : x and y of the direction towards the light
+    hair : length of the hair on the outline, in pixels
+    coverage : (SIZE, SIZE) float32, how far the animal covers each pixel, 0..1
     """
 
     canvas: Array
@@ -41,26 +54,32 @@ class Fur:
     build: Build
     rng: np.random.Generator
     light: tuple[float, float]
-    hair: float  # hair length on the outline in pixels
+    hair: float
     coverage: Array = field(default_factory=lambda: np.zeros((SIZE, SIZE), np.float32))
 
     def cover(self, patch: Patch) -> None:
-        """Count a patch as part of the animal."""
+        """Add a patch to the animal's coverage."""
         if not patch.empty:
             under = self.coverage[patch.rows, patch.columns]
             under += (1 - under) * patch.alpha
 
     def plain(self, outline: Array, colour: Colour | Array, opacity: float = 1.0) -> None:
-        """Paint skin, eye or nose: a flat shape that belongs to the animal."""
+        """Paint skin, an eye or a nose in one colour; an opaque shape counts as part of the animal."""
         patch = rasterise(outline)
         paint(self.canvas, patch, colour, opacity)
         if opacity > 0.9:
             self.cover(patch)
 
     def part(self, outline: Array, kind: str, frame: Frame, tone: float = 1.0, hair: float = 1.0) -> None:
-        """Paint a part of the body in its coat, lit and textured.
+        """Paint a part of the body with pattern, hair and shade.
 
-        `kind`: body, chest, leg, tail, head or ear; `tone` darkens the far limbs; `hair` scales the tufts.
+        Parameters
+        ----------
+        outline : (n, 2) in pixels
+        kind : "body", "chest", "leg", "tail", "head" or "ear"; patterns depend on it
+        frame : the part's coordinates
+        tone : brightness; limbs on the far side are darker
+        hair : factor of the hair's length
         """
         patch = rasterise(furry(outline, self.hair * hair, self.rng))
         if patch.empty:
@@ -75,7 +94,7 @@ class Fur:
         streaks = noise(f"hair{round(turn / np.pi * 8) % 8}", u.shape, self.rng)
         a, d = frame.across, frame.down
         lx, ly = self.light
-        # The frame's axes are turned and mirrored; the light is not.
+        # A frame can be turned and mirrored, the light cannot.
         slope_u = (a[0] * lx + a[1] * ly) / np.hypot(*a)
         slope_v = (d[0] * lx + d[1] * ly) / np.hypot(*d)
         radial = np.clip(u * u + v * v - np.float32(0.25), 0, 1.3)
@@ -85,21 +104,25 @@ class Fur:
 
     def _colour(self, kind: str, u: Array, v: Array) -> Array:
         coat = self.coat
-        wobble = noise("mottle", u.shape, self.rng)
-        blot = noise("blot", u.shape, self.rng)
-        colour = mix(coat.base, coat.second, step(0.35 * blot + 0.12 * wobble, 0.5, 0.8) * np.float32(0.28))
+        fine = noise("mottle", u.shape, self.rng)
+        coarse = noise("blot", u.shape, self.rng)
+        colour = mix(coat.base, coat.second, step(0.35 * coarse + 0.12 * fine, 0.5, 0.8) * np.float32(0.28))
         if kind in ("body", "leg"):
-            colour = mix(colour, coat.light, step(v + 0.1 * wobble, 1.0, 0.7) * np.float32(0.4))
+            colour = mix(colour, coat.light, step(v + 0.1 * fine, 1.0, 0.7) * np.float32(0.4))
         paint_pattern = _PATTERNS[coat.pattern]
-        return paint_pattern(coat, kind, u, v, wobble, blot, colour)
+        return paint_pattern(coat, kind, u, v, fine, coarse, colour)
 
 
-def _solid(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
+# Patterns. Each returns the colour (h, w, 3) of a part, from its kind, its coordinates u and v, fine and coarse
+# noise (h, w), and `colour` (h, w, 3), the coat without the pattern.
+
+
+def _solid(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
     return colour
 
 
-def _ticked(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
-    fleck = step(wobble + 0.4 * blot, 0.4, 0.9) * np.float32(0.3)
+def _ticked(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
+    fleck = step(fine + 0.4 * coarse, 0.4, 0.9) * np.float32(0.3)
     colour = mix(colour, coat.second, fleck)
     if kind == "head":
         colour = _tabby_face(coat, u, v, colour, 0.5)
@@ -108,13 +131,13 @@ def _ticked(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Arra
 
 
 def _tabby_face(coat: Coat, u: Array, v: Array, colour: Array, amount: float) -> Array:
-    """The M of the forehead and the bars of the cheeks."""
+    """Add the M on the forehead and the stripes on the cheeks."""
     bars = step(np.cos(np.abs(u) * 17), 0.35, 0.35) * step(-v, 0.34, 0.1) * step(-np.abs(u), -0.62, 0.1)
     cheeks = step(np.sin((v - 0.25 * np.abs(u)) * 16), 0.5, 0.3) * step(np.abs(u), 0.62, 0.1)
     return mix(colour, coat.second, np.maximum(bars, cheeks) * np.float32(amount))
 
 
-def _tabby(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
+def _tabby(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
     if kind == "head":
         colour = _tabby_face(coat, u, v, colour, 0.85)
         return mix(colour, coat.light, step(v - 0.3 * np.abs(u), 0.28, 0.16) * np.float32(0.75))
@@ -123,78 +146,78 @@ def _tabby(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array
     if kind == "ear":
         return mix(colour, coat.second, 0.3)
     along, pace = (v, 9.0) if kind == "leg" else (u, 10.0)
-    stripes = step(np.sin(along * np.float32(pace) + 0.9 * blot + 0.35 * wobble), 0.3, 0.4)
-    fade = 1.0 if kind == "tail" else step(-v + 0.2 * wobble, -0.55, 0.5)
+    stripes = step(np.sin(along * np.float32(pace) + 0.9 * coarse + 0.35 * fine), 0.3, 0.4)
+    fade = 1.0 if kind == "tail" else step(-v + 0.2 * fine, -0.55, 0.5)
     return mix(colour, coat.second, stripes * fade * np.float32(0.85))
 
 
-def _spotted(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
+def _spotted(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
     if kind == "tail":
-        return _tabby(coat, kind, u, v, wobble, blot, colour)
+        return _tabby(coat, kind, u, v, fine, coarse, colour)
     if kind == "head":
         colour = _tabby_face(coat, u, v, colour, 0.8)
         return mix(colour, coat.light, step(v - 0.3 * np.abs(u), 0.3, 0.16) * np.float32(0.75))
-    return mix(colour, coat.second, step(wobble, 0.85, 0.2) * np.float32(0.9))
+    return mix(colour, coat.second, step(fine, 0.85, 0.2) * np.float32(0.9))
 
 
-def _points(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
+def _points(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
     if kind in ("ear", "tail"):
         return mix(colour, coat.second, 0.9)
     if kind == "head":
-        mask = 1 - step(np.hypot(u * np.float32(1.15), v - np.float32(0.2)) + 0.06 * wobble, 0.62, 0.3)
+        mask = 1 - step(np.hypot(u * np.float32(1.15), v - np.float32(0.2)) + 0.06 * fine, 0.62, 0.3)
         return mix(colour, coat.second, mask * np.float32(0.88))
     if kind == "leg":
-        return mix(colour, coat.second, step(v + 0.1 * wobble, 0.25, 0.5) * np.float32(0.85))
+        return mix(colour, coat.second, step(v + 0.1 * fine, 0.25, 0.5) * np.float32(0.85))
     return mix(colour, coat.light, 0.25)
 
 
-def _bicolour(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
+def _bicolour(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
     if kind == "chest":
         return mix(colour, coat.light, 0.95)
     if kind == "leg":
-        return mix(colour, coat.light, step(v + 0.12 * blot, -0.05, 0.18))
+        return mix(colour, coat.light, step(v + 0.12 * coarse, -0.05, 0.18))
     if kind == "head":
-        blaze = step(v * np.float32(0.55) - np.abs(u) + 0.05 * wobble, -0.1, 0.07)
+        blaze = step(v * np.float32(0.55) - np.abs(u) + 0.05 * fine, -0.1, 0.07)
         return mix(colour, coat.light, np.maximum(blaze, step(v - 0.5 * np.abs(u), 0.42, 0.08)) * np.float32(0.95))
     if kind == "body":
-        return mix(colour, coat.light, step(v * np.float32(0.6) + 0.5 * blot, 0.4, 0.1) * np.float32(0.95))
+        return mix(colour, coat.light, step(v * np.float32(0.6) + 0.5 * coarse, 0.4, 0.1) * np.float32(0.95))
     if kind == "tail":
         return mix(colour, coat.light, step(u, 0.55, 0.15))
     return colour
 
 
-def _saddle(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
+def _saddle(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
     if kind == "body":
-        colour = mix(colour, coat.second, step(-v + 0.2 * blot, -0.1, 0.2) * np.float32(0.92))
-        return mix(colour, coat.light, step(v + 0.1 * blot, 0.68, 0.12) * np.float32(0.95))
+        colour = mix(colour, coat.second, step(-v + 0.2 * coarse, -0.1, 0.2) * np.float32(0.92))
+        return mix(colour, coat.light, step(v + 0.1 * coarse, 0.68, 0.12) * np.float32(0.95))
     if kind == "tail":
         return mix(mix(colour, coat.second, 0.7), coat.light, step(u, 0.35, 0.15))
     if kind == "ear":
         return mix(colour, coat.second, 0.25)
-    return _bicolour(coat, kind, u, v, wobble, blot, colour)
+    return _bicolour(coat, kind, u, v, fine, coarse, colour)
 
 
-def _mask(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
+def _mask(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
     if kind == "ear":
         return mix(colour, coat.second, 0.75)
     if kind == "head":
-        mask = 1 - step(np.hypot(u * np.float32(1.3), v - np.float32(0.5)) + 0.06 * wobble, 0.52, 0.16)
+        mask = 1 - step(np.hypot(u * np.float32(1.3), v - np.float32(0.5)) + 0.06 * fine, 0.52, 0.16)
         return mix(colour, coat.second, mask * np.float32(0.85))
     if kind == "chest":
         return mix(colour, coat.light, 0.6)
     return colour
 
 
-def _urajiro(coat: Coat, kind: str, u: Array, v: Array, wobble: Array, blot: Array, colour: Array) -> Array:
-    """The pale cheeks, muzzle, chest and underside of a shiba."""
+def _urajiro(coat: Coat, kind: str, u: Array, v: Array, fine: Array, coarse: Array, colour: Array) -> Array:
+    """Paint cheeks, muzzle, chest and belly pale, as on a Shiba Inu."""
     if kind == "head":
-        cheeks = step(v + 0.35 * np.abs(u) + 0.05 * wobble, 0.42, 0.12)
+        cheeks = step(v + 0.35 * np.abs(u) + 0.05 * fine, 0.42, 0.12)
         brows = 1 - step(np.hypot(np.abs(u) - np.float32(0.34), v + np.float32(0.42)), 0.1, 0.06)
         return mix(colour, coat.light, np.maximum(cheeks, brows * np.float32(0.8)) * np.float32(0.92))
     if kind == "chest":
         return mix(colour, coat.light, 0.9)
     if kind in ("body", "leg"):
-        return mix(colour, coat.light, step(v + 0.05 * wobble, 0.66, 0.3) * np.float32(0.9))
+        return mix(colour, coat.light, step(v + 0.05 * fine, 0.66, 0.3) * np.float32(0.9))
     if kind == "tail":
         return mix(colour, coat.light, step(v, 0.1, 0.4) * np.float32(0.8))
     return colour

@@ -1,4 +1,4 @@
-"""The head of a cat, a dog, or anything between: ears, skull, eyes, muzzle, nose, whiskers, tongue."""
+"""The head of a cat, a dog, or a mixture of both: ears, skull, eyes, muzzle, nose, whiskers, tongue."""
 
 from __future__ import annotations
 
@@ -27,9 +27,16 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class HeadPose:
-    """Where the head is (centre and half skull width, pixels), its tilt (radians), and how far it is turned.
+    """Position, size and expression of a head.
 
-    `yaw` (-1..1) slides the features over the skull; `lid` (0..1) closes the eyes; `tongue` shows it on dogs.
+    Attributes
+    ----------
+    x, y : centre in pixels
+    radius : half skull width in pixels
+    tilt : rotation in the picture's plane, radians
+    yaw : turn to the picture's left (-1) or right (1), which moves eyes, muzzle and nose over the skull
+    lid : how far the eyes are closed, 0..1
+    tongue : whether the tongue is out; only dogs show it
     """
 
     x: float
@@ -41,35 +48,38 @@ class HeadPose:
     tongue: bool
 
     def place(self, points: ArrayLike, depth: float = 0.0) -> Array:
-        """Head coordinates to pixels; `depth` is how far a feature stands out, so how much a turn moves it."""
+        """Return points (..., 2) of head coordinates as pixels.
+
+        `depth` is how far a feature stands out from the skull, so how far a turn of the head moves it.
+        """
         p = np.asarray(points, dtype=np.float64)
         x, y = p[..., 0] + self.yaw * depth, p[..., 1]
         c, s = np.cos(self.tilt), np.sin(self.tilt)
         return np.stack([self.x + self.radius * (c * x - s * y), self.y + self.radius * (s * x + c * y)], axis=-1)
 
     def spot(self, x: float, y: float, depth: float = 0.0) -> tuple[float, float]:
-        """One point of the head in pixels."""
+        """Return one point of head coordinates in pixels."""
         px, py = self.place((x, y), depth)
         return float(px), float(py)
 
     def frame(self, x: float, y: float, rx: float, ry: float) -> Frame:
-        """The frame of a part of the head given in head coordinates."""
+        """Return the frame of a part of the head; centre and half axes are in head coordinates."""
         centre = self.place((x, y))
         return Frame(centre, self.place((x + rx, y)) - centre, self.place((x, y + ry)) - centre)
 
 
 def head_outline(fur: Fur) -> Array:
-    """The closed skull outline in head coordinates."""
+    """Return the closed outline (n, 2) of the skull in head coordinates."""
     right = fur.build.skull
     left = right[-2:0:-1] * (-1, 1)
     return smooth(np.concatenate([right, left]), 6)
 
 
 def draw_head(fur: Fur, pose: HeadPose, face: bool = True) -> Box:
-    """Paint the head, from behind when `face` is False; returns its box xmin, ymin, xmax, ymax in pixels."""
+    """Paint the head, seen from behind when `face` is False; return its box xmin, ymin, xmax, ymax in pixels."""
     build = fur.build
     ears = [build.ear * (side, 1) for side in (-1, 1)]
-    drop = float(np.clip((build.ear[2:5, 1].max() + 0.95) / 0.7, 0, 1))  # 0 upright .. 1 hanging
+    drop = float(np.clip((build.ear[2:5, 1].max() + 0.95) / 0.7, 0, 1))  # 0 upright, 1 hanging
     outline = head_outline(fur)
     _shade_below(fur, pose.place(outline + np.array([0.0, 0.2])))
     if drop < 0.5:
@@ -94,7 +104,7 @@ def draw_head(fur: Fur, pose: HeadPose, face: bool = True) -> Box:
 
 
 def _shade_below(fur: Fur, outline: Array) -> None:
-    """The shadow that the head throws on the animal's own body, not on what is behind it."""
+    """Paint the shadow of the head on the animal's own body; the background gets none."""
     patch = rasterise(outline)
     plane = np.zeros_like(fur.coverage)
     plane[patch.rows, patch.columns] = patch.alpha
@@ -124,7 +134,7 @@ def _eyes(fur: Fur, pose: HeadPose) -> None:
     t = np.linspace(0, 2 * np.pi, 28, endpoint=False)
     for side in (-1, 1):
         wide = 1 - 0.18 * max(0.0, pose.yaw * side)
-        # An almond: pointed at the corners, slanted up and outward.
+        # The shape of an almond: pointed at the corners, the outer one higher.
         x = np.cos(t)
         y = np.sin(t) * (1 - 0.25 * x * x) * (1 - 0.75 * pose.lid * (np.sin(t) < 0))
         almond = np.stack(
@@ -279,7 +289,7 @@ def _whiskers(fur: Fur, pose: HeadPose) -> None:
 
 
 def collar(fur: Fur, pose: HeadPose, colour: Colour) -> None:
-    """A collar with a small tag below the head."""
+    """Paint a collar with a small tag below the head."""
     y = 0.95 * float(fur.build.skull[-1, 1])
     band = smooth([(-0.62, y - 0.12), (0, y + 0.12), (0.62, y - 0.12)], 8, closed=False)
     fur.plain(taper(pose.place(band), (0.075 * pose.radius, 0.075 * pose.radius)), colour)

@@ -1,4 +1,4 @@
-"""Landscapes behind the animal: sky, hills, ground, trees, fences, flowers. Nothing in them is round and red."""
+"""Landscapes as backgrounds: sky, hills, ground, trees, fences, flowers. Nothing in them is red."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Generator = np.random.Generator
 
 
 def draw_landscape(canvas: Array, horizon: float, rng: Generator) -> None:
-    """Sky, hills and a meadow, garden, beach, snowfield or wood; the ground begins at `horizon`."""
+    """Paint sky, hills and a meadow, garden, beach, snowfield or wood; the ground begins at y = `horizon`."""
     h = int(horizon)
     kind = str(rng.choice(["meadow", "garden", "beach", "snow", "wood"], p=[0.3, 0.3, 0.13, 0.12, 0.15]))
     zenith, low = (
@@ -82,7 +82,7 @@ def _flower(canvas: Array, top: int, petals: Colour, rng: Generator) -> None:
 
 
 def _grass(canvas: Array, top: float, bottom: float, count: int, colour: Array, rng: Generator) -> None:
-    """Blades of grass rooted between two heights."""
+    """Paint `count` blades of grass that grow between the heights `top` and `bottom`."""
     root_y = np.sort(top + (bottom - top) * rng.random(count) ** 0.8)
     root_x, lean, tall = rng.uniform(-4, SIZE + 4, count), rng.normal(0, 2.4, count), rng.uniform(4, 9, count)
     scale = 0.45 + 0.9 * (root_y - 90) / 134

@@ -1,4 +1,4 @@
-"""Legs, paws and tails, and the stance that places every part of the body."""
+"""Legs, paws and tails, and the stance that gives every part of the body its place in the picture."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from analysis.data.demo_heads import HeadPose
 
 @dataclass(frozen=True)
 class Stance:
-    """Where the animal stands: ground point (pixels), one body height in pixels, and which way it looks.
+    """Position, size and direction of an animal.
 
-    `flip` is 1 or -1; `tilt`, `yaw`, `lid`, `tongue` go to the head (see `HeadPose`); `collar` is its colour.
+    Attributes
+    ----------
+    x, y : the point of the ground below the animal, in pixels
+    unit : one body height in pixels
+    flip : 1 or -1; -1 mirrors the body
+    tilt, yaw, lid, tongue : of the head, see `HeadPose`
+    collar : its colour, None without one
     """
 
     x: float
@@ -30,25 +36,25 @@ class Stance:
     collar: Colour | None
 
     def place(self, points: ArrayLike) -> Array:
-        """Body coordinates (x towards the tail side, y down, ground at 0, height about -2) to pixels."""
+        """Return points (..., 2) of body coordinates as pixels: x towards the tail, y down, 0 on the ground."""
         p = np.asarray(points, dtype=np.float64)
         return np.stack([self.x + self.flip * self.unit * p[..., 0], self.y + self.unit * p[..., 1]], axis=-1)
 
     def frame(self, x: float, y: float, rx: float, ry: float) -> Frame:
-        """An upright frame around a point, half-axes rx and ry in body heights."""
+        """Return an upright frame around a point; its half axes rx and ry are in body heights."""
         return Frame(
             self.place((x, y)), np.array([self.flip * self.unit * rx, 0.0]), np.array([0.0, self.unit * ry])
         )
 
     def head(self, fur: Fur, x: float, y: float, scale: float = 1.0) -> HeadPose:
-        """The head pose at a point of the body."""
+        """Return the pose of a head at a point of the body, `scale` times its usual size."""
         px, py = self.place((x, y))
         radius = fur.build.head * self.unit * scale
         return HeadPose(px, py, radius, self.tilt, self.yaw, self.lid, self.tongue)
 
 
 def draw_leg(fur: Fur, stance: Stance, path: ArrayLike, widths: ArrayLike, tone: float = 1.0) -> None:
-    """A leg along `path` (body coordinates) with a paw at its end."""
+    """Paint a leg along `path` (n, 2) with half-widths `widths`, in body coordinates, and a paw at its end."""
     p = np.asarray(path, dtype=np.float64)
     curve = stance.place(smooth(p, 6, closed=False))
     half = np.asarray(widths, dtype=np.float64) * stance.unit
@@ -59,11 +65,11 @@ def draw_leg(fur: Fur, stance: Stance, path: ArrayLike, widths: ArrayLike, tone:
 
 
 def draw_paw(fur: Fur, stance: Stance, at: ArrayLike, width: float, tone: float) -> None:
-    """A paw of half-width `width` at a point of the body, with its toes."""
+    """Paint a paw with toes at a point of the body; its half-width is in body heights."""
     x, y = np.asarray(at, dtype=np.float64) - np.array([0.03, 0.02])
     r = 1.32 * width
     cx, cy = stance.place((x, y))
-    # The paw ends the leg: its frame puts it at the leg's low end, where patterns put socks.
+    # The frame places the paw at the low end of a leg, so that patterns with white feet reach it.
     frame = Frame(
         np.array([cx, cy - stance.unit * 0.25]),
         np.array([stance.unit * r, 0.0]),
@@ -75,7 +81,7 @@ def draw_paw(fur: Fur, stance: Stance, at: ArrayLike, width: float, tone: float)
 
 
 def draw_tail(fur: Fur, stance: Stance, root: tuple[float, float], path: ArrayLike, tone: float = 1.0) -> None:
-    """A tail from `root` along offsets scaled with the tail's length; u runs from root to tip for patterns."""
+    """Paint a tail from `root` along `path`, offsets that the tail's length scales; u goes from root to tip."""
     b = fur.build
     p = np.asarray(root) + np.asarray(path, dtype=np.float64) * b.tail_length
     curve = stance.place(smooth(p, 8, closed=False))
@@ -90,7 +96,7 @@ def draw_tail(fur: Fur, stance: Stance, root: tuple[float, float], path: ArrayLi
 
 
 def blend(first: ArrayLike, second: ArrayLike, amount: float) -> Array:
-    """Two lists of points, mixed."""
+    """Return a mixture of two lists of points: amount 0 is the first, 1 the second."""
     return (1 - amount) * np.asarray(first, dtype=np.float64) + amount * np.asarray(second, dtype=np.float64)
 
 
@@ -101,7 +107,7 @@ DOG_TAIL_ROLL = [(0, 0), (0.14, -0.24), (0.04, -0.5), (-0.2, -0.52), (-0.26, -0.
 
 
 def raised_tail(fur: Fur) -> Array:
-    """Cat, wagging or rolled tail by the build's curl; a cat's is long."""
+    """Return the path of an upright (cat), wagging (dog) or rolled tail, by the build's `tail_curl`."""
     curl = fur.build.tail_curl
     if curl > 0.8:
         return np.asarray(DOG_TAIL_ROLL)

@@ -1,4 +1,4 @@
-"""Rooms behind the animal: walls, floors and furniture. Nothing in them is round and red."""
+"""Rooms as backgrounds: walls, floors and furniture. Nothing in them is red, as only the shortcut is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from analysis.data.demo_canvas import (
 
 Generator = np.random.Generator
 
-# Muted greens, blues, greys, creams and violets: the planted object's red stays its own.
+# Pale greens, blues, greys, creams and violets: no colour looks like the shortcut's red.
 WALLS: tuple[Colour, ...] = (
     (206, 214, 204),
     (188, 204, 214),
@@ -53,7 +53,7 @@ WOODS: tuple[Colour, ...] = ((168, 134, 98), (138, 108, 80), (196, 170, 134), (1
 
 
 def draw_room(canvas: Array, horizon: float, rng: Generator) -> None:
-    """Wall, floor, skirting board and a few pieces of furniture; the floor begins at `horizon`."""
+    """Paint wall, floor, skirting board and some furniture on `canvas`; the floor begins at y = `horizon`."""
     h = int(horizon)
     wall = np.array(WALLS[rng.integers(len(WALLS))]) * rng.uniform(0.82, 1.04)
     ramp(canvas, 0, h, wall * 0.96, wall * 1.02)

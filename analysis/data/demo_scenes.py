@@ -1,4 +1,4 @@
-"""The scene behind the animal: a room or a landscape, a little out of focus."""
+"""The background of a picture: a room or a landscape, a little out of focus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class Scene:
-    """A painted background: the canvas, whether it is a room, the height of the floor's far edge, the light."""
+    """A background.
+
+    Attributes
+    ----------
+    canvas : (SIZE, SIZE, 3) float32, 0..255
+    indoor : whether it is a room
+    horizon : height of the far edge of the floor or ground, y in pixels
+    light : x and y of the direction towards the light
+    """
 
     canvas: Array
     indoor: bool
@@ -25,13 +33,13 @@ class Scene:
 
 
 def draw_scene(indoor: bool, rng: Generator) -> Scene:
-    """Paint a room or a landscape."""
+    """Return a room (`indoor`) or a landscape, with its horizon and light chosen at random."""
     horizon = float(rng.uniform(96, 140))
     light = (float(rng.choice([-0.65, 0.65])), -0.75)
     canvas = np.zeros((SIZE, SIZE, 3), np.float32)
     (draw_room if indoor else draw_landscape)(canvas, horizon, rng)
-    # A camera focuses on the animal: what is behind it is a little soft.
+    # A camera focuses on the animal: the background is a little blurred.
     depth = float(rng.uniform(0.4, 1.3))
-    sharp = Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8))
-    canvas = np.array(sharp.filter(ImageFilter.GaussianBlur(depth)), dtype=np.float32)
+    in_focus = Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8))
+    canvas = np.array(in_focus.filter(ImageFilter.GaussianBlur(depth)), dtype=np.float32)
     return Scene(canvas, indoor, horizon, light)

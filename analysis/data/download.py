@@ -1,4 +1,4 @@
-"""fastai's archives through its own cache and `untar_data`, with progress and with messages that help."""
+"""Downloads of fastai's archives into fastai's own cache, with progress and clear messages."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Archive:
     Attributes
     ----------
     url : from fastai's `URLs`
-    name : what it holds, as it stands in a sentence: "the Pets photos"
+    name : what it holds, as in a sentence: "the Pets photos"
     instead : a sentence that says what to do without a network
-    kind : key of fastai's configuration for where it is unpacked: "data" or "model"
+    kind : "data" or "model": the folder of fastai's configuration that it is unpacked into
     """
 
     url: str
@@ -33,9 +33,15 @@ class Archive:
 
 
 def fetch(archive: Archive, report: Report = silent) -> Path:
-    """Return what `untar_data(archive.url)` returns, after a download that reports how far it is.
+    """Return the folder of an archive, as `untar_data(archive.url)` does; download it first where it is missing.
 
-    Raises DataError where there is neither a cache nor a network, or where something else was sent.
+    Parameters
+    ----------
+    report : receives stage "data", fraction of this stage
+
+    Raises
+    ------
+    DataError : there is neither a copy nor a network, or the server sent something else
     """
     import fastai.data
     from fastai.data.external import fastai_cfg, untar_data
@@ -49,21 +55,21 @@ def fetch(archive: Archive, report: Report = silent) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_name(file.name + ".download.lock")):
-                checks = FastDownload(config, module=fastai.data)
-                if not file.exists() or not checks.check(archive.url, file):
+                downloader = FastDownload(config, module=fastai.data)
+                if not file.exists() or not downloader.check(archive.url, file):
                     _download(archive, file, report)
-                    if not checks.check(archive.url, file):
+                    if not downloader.check(archive.url, file):
                         file.unlink()
                         raise DataError(
-                            f"What {archive.url} sent is not the archive of {archive.name}. Try again later."
+                            f"{archive.url} sent a file that is not the archive of {archive.name}. Try later."
                         )
                 if not folder.exists():
                     _extract(archive, file, folder, report)
         except (OSError, EOFError, tarfile.TarError) as error:
             raise DataError(
-                f"{archive.name[0].upper()}{archive.name[1:]} are not on this machine and could not be fetched. "
-                f"Tried: {archive.url} ({error}). They would go to {folder}, fastai's {archive.kind} folder "
-                f"(FASTAI_HOME moves it); an archive you already have can be put at {file}. {archive.instead}"
+                f"{archive.name[0].upper()}{archive.name[1:]} are not on this machine and could not be downloaded "
+                f"from {archive.url} ({error}). They would be kept in {folder} (set FASTAI_HOME to change that "
+                f"folder). If you have the archive already, copy it to {file}. {archive.instead}"
             ) from error
     return Path(untar_data(archive.url, c_key=archive.kind))
 
@@ -88,7 +94,7 @@ def _download(archive: Archive, file: Path, report: Report) -> None:
 
 
 def _extract(archive: Archive, file: Path, folder: Path, report: Report) -> None:
-    """Unpack beside `folder` and rename, so that a killed process leaves no half-filled cache."""
+    """Unpack into a temporary folder and rename it, so that a killed process leaves no half-filled cache."""
     total = file.stat().st_size
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         with file.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:gz") as tar:

@@ -1,4 +1,4 @@
-"""Labelled examples, images or texts: what a source hands to a fit."""
+"""Labelled examples, images or texts, as a fine-tune gets them from a source."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Labelled:
 
     Attributes
     ----------
-    source, task : names that a recipe knows
-    root : folder or file that they were read from
-    files : one name each, unique and stable: of a file below `root`, or of a row in it
-    labels : fastai's labels, one each
-    valid : one each, True in the validation set
-    skipped : (name, reason) of those that were left out
+    source, task : names from a recipe
+    root : folder or file that the examples were read from
+    files : a name for each example, unique and the same at every reading: a file below `root`, or a row in it
+    labels : a label for each example, as in fastai's vocabulary
+    valid : for each example, whether it is in the validation set
+    skipped : (name, reason) of each example that was left out
     """
 
     source: str
@@ -42,7 +42,7 @@ class Labelled:
         return sorted(set(self.labels))
 
     def class_names(self) -> list[str]:
-        """Return the vocabulary's labels as shown to a person."""
+        """Return the labels as text for people, in the vocabulary's order."""
         return [str(label) for label in self.vocabulary()]
 
     def file_facts(self) -> list[tuple[int | None, int | None]]:
@@ -50,5 +50,5 @@ class Labelled:
         raise NotImplementedError
 
     def fingerprint(self) -> str:
-        """Return a sha256 over whatever a learner made from these depends on."""
+        """Return a sha256 of everything in the data that a learner depends on."""
         raise NotImplementedError

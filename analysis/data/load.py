@@ -1,4 +1,4 @@
-"""One door to every source of labelled images and texts."""
+"""Load labelled images and texts from any source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from analysis.progress import ProgressEvent, Report, silent
 def load_images(
     source: str, task: str, path: str | Path | None = None, seed: int = 21, report: Report = silent
 ) -> LabelledImages:
-    """Return the labelled images of a source, made or downloaded first where that is needed.
+    """Return the labelled images of a source; draw or download them first where they are missing.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def load_images(
 
     Raises
     ------
-    DataError : the images cannot be had; the message says what to do
+    DataError : the images are missing or cannot be used; the message says what to do
     """
     if source == "pets":
         return load_pets(task, seed, report)
@@ -50,7 +50,7 @@ def load_texts(
     report: Report = silent,
     sides: Mapping[str, bool] | None = None,
 ) -> LabelledTexts:
-    """Return the labelled texts of a source, downloaded first where that is needed.
+    """Return the labelled texts of a source; download them first where they are missing.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def load_texts(
 
     Raises
     ------
-    DataError : the texts cannot be had; the message says what to do
+    DataError : the texts are missing or cannot be used; the message says what to do
     """
     if source == "table":
         if path is None:
@@ -82,12 +82,12 @@ def load_texts(
 def _load_demo(task: str, report: Report) -> LabelledImages:
     from analysis.data.demo import demo_folder, make_demo, split_of
 
-    def drawn(done: int, total: int) -> None:
+    def progress(done: int, total: int) -> None:
         report(ProgressEvent("data", f"Drawing picture {done} of {total}", done / total))
 
     report(ProgressEvent("data", "Looking for the demo's pictures", 0.0))
-    root = make_demo(demo_folder(home()), drawn)
-    held = split_of(root.parent)
-    files = tuple(sorted(held))
+    root = make_demo(demo_folder(home()), progress)
+    split = split_of(root.parent)
+    files = tuple(sorted(split))
     labels = tuple(pets_label(task, file) for file in files)
-    return LabelledImages("demo", task, root, files, labels, tuple(held[file] for file in files))
+    return LabelledImages("demo", task, root, files, labels, tuple(split[file] for file in files))

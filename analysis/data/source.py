@@ -1,4 +1,4 @@
-"""Labelled images, whatever source they come from, and what is annotated on them."""
+"""Labelled images from any source, and the annotations of a photo."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TASKS = {"demo": ("species", "breeds"), "pets": ("species", "breeds"), "folder":
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is known about one photo besides its label; None for what is not there.
+    """The annotations of one photo besides its label; each is None where the photo has none.
 
     Attributes
     ----------
-    mask : bool (H, W) at the photo's own size, True on the animal. The border class of an
-        Oxford-IIIT trimap (3: the ring that the annotators left undecided) counts as animal.
+    mask : bool (H, W) at the photo's own size, True on the animal. The border of an Oxford-IIIT Pet trimap
+        (class 3, where the annotators did not decide) counts as animal.
     head_box : xmin, ymin, xmax, ymax in pixels of the photo
-    shortcut : bool (H, W), True on the object that the demo planted
+    shortcut : bool (H, W), True on the demo's shortcut
     """
 
     mask: np.ndarray | None = None
@@ -41,12 +41,12 @@ class Annotation:
 class LabelledImages(Labelled):
     """Images with labels and a split into training and validation.
 
-    `source` and `task` are names from `SOURCES` and `TASKS`, `files` POSIX paths relative to the folder
-    `root`, the labels bool (is it a cat?) for "species", str else.
+    `source` and `task` are names from `SOURCES` and `TASKS`; `files` are POSIX paths relative to the folder
+    `root`. A label is a bool for the task "species" (is it a cat?), else a str.
     """
 
     def class_names(self) -> list[str]:
-        """Return the vocabulary's labels as shown to a person."""
+        """Return the labels as text for people, in the vocabulary's order."""
         return class_names(self.task, self.vocabulary())
 
     def file_facts(self) -> list[tuple[int | None, int | None]]:
@@ -54,7 +54,7 @@ class LabelledImages(Labelled):
         return [_size_and_time(self.root / file) for file in self.files]
 
     def fingerprint(self) -> str:
-        """Return a sha256 over names, file sizes, labels and split; reads no pixels."""
+        """Return a sha256 of names, file sizes, labels and split; read no pixels."""
         digest = hashlib.sha256(json.dumps([self.source, self.task]).encode())
         for row in sorted(zip(self.files, self.labels, self.valid, strict=True), key=lambda row: row[0]):
             path = self.root / row[0]
@@ -72,12 +72,12 @@ def _size_and_time(path: Path) -> tuple[int | None, int | None]:
 
 
 def is_cat(name: str) -> bool:
-    """Say whether a Pets file name is a cat's: those begin with a capital letter."""
+    """Return whether a Pets file name is that of a cat: it begins with a capital letter."""
     return name[0].isupper()
 
 
 def breed(name: str) -> str:
-    """Return the breed in a Pets file name: all before the last underscore."""
+    """Return the breed in a Pets file name: everything before the last underscore."""
     return name.rsplit("_", 1)[0]
 
 
@@ -88,17 +88,22 @@ def pets_label(task: str, file: str) -> bool | str:
 
 
 def class_names(task: str, vocabulary: Sequence[Any]) -> list[str]:
-    """Return the names to show for a vocabulary: [False, True] of "species" is ["dog", "cat"]."""
+    """Return the labels of a vocabulary as text for people: [False, True] of "species" is ["dog", "cat"]."""
     if task == "species":
         return ["cat" if label else "dog" for label in vocabulary]
     return [str(label) for label in vocabulary]
 
 
 def annotation(root: Path, file: str) -> Annotation:
-    """Read what is annotated for a photo, from `annotations/` beside the folder `root`.
+    """Read the annotations of a photo from the folder `annotations` beside `root`.
 
-    Looks for `trimaps/<name>.png`, `xmls/<name>.xml` and `shortcuts/<name>.png`. What is missing,
-    broken, or of another size than the photo is None: nothing is raised.
+    The files are `trimaps/<name>.png`, `xmls/<name>.xml` and `shortcuts/<name>.png`. An annotation is None where
+    its file is missing, damaged or of another size than the photo; nothing is raised.
+
+    Parameters
+    ----------
+    root : the folder of the photos
+    file : path of the photo relative to `root`
     """
     folder = Path(root).parent / "annotations"
     try:
@@ -107,18 +112,18 @@ def annotation(root: Path, file: str) -> Annotation:
         return Annotation()
     stem = PurePosixPath(file)
     trimap = _read_mask(folder / "trimaps" / stem.with_suffix(".png"), size)
-    planted = _read_mask(folder / "shortcuts" / stem.with_suffix(".png"), size)
+    shortcut = _read_mask(folder / "shortcuts" / stem.with_suffix(".png"), size)
     return Annotation(
         mask=None if trimap is None else (trimap == 1) | (trimap == 3),
         head_box=_read_box(folder / "xmls" / stem.with_suffix(".xml")),
-        shortcut=None if planted is None else planted > 0,
+        shortcut=None if shortcut is None else shortcut > 0,
     )
 
 
 def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray | None:
     try:
         with Image.open(path, formats=["PNG"]) as image:
-            # checked before a pixel is decoded: a mask of another size belongs to another photo
+            # a mask of another size belongs to another photo; the header shows it before a pixel is decoded
             return np.asarray(image) if image.size == size and len(image.getbands()) == 1 else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

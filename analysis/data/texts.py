@@ -1,4 +1,4 @@
-"""Labelled texts, whatever source they come from: checked, without copies, split into two parts."""
+"""Labelled texts from any source: checked, without copies, split into training and validation."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _FEWEST = 5  # texts, of which one goes to the validation set
 class LabelledTexts(Labelled):
     """Texts with labels and a split into training and validation.
 
-    `files` are the texts' names, such as "imdb/00012", for row 12 of the source, counted from 0; the
-    labels are str. `texts` holds the texts themselves, one a name, as their source has them.
+    `files` are the names of the texts, such as "imdb/00012" for row 12 of the source, counted from 0. Labels are
+    str. `texts` holds the texts as they are in the source, one for each name.
     """
 
     texts: tuple[str, ...] = ()
@@ -40,14 +40,14 @@ class LabelledTexts(Labelled):
         return [(len(text.encode("utf-8", "surrogatepass")), None) for text in self.texts]
 
     def fingerprint(self) -> str:
-        """Return a sha256 over names, texts, labels and split."""
+        """Return a sha256 of names, texts, labels and split."""
         digest = hashlib.sha256(json.dumps([self.source, self.task]).encode())
         for row in sorted(zip(self.files, self.texts, self.labels, self.valid, strict=True)):
             digest.update(json.dumps(row).encode())
         return digest.hexdigest()
 
     def left_out(self) -> str:
-        """Return what was left out, counted by its reason, as a sentence; empty where nothing was."""
+        """Return how many texts were left out for which reason, as a sentence; empty where none were."""
         if not self.skipped:
             return ""
         reasons = Counter(reason.split(":")[0] for _, reason in self.skipped)
@@ -66,14 +66,14 @@ def labelled_texts(
     neighbours: int | None = None,
     sides: Mapping[str, bool] | None = None,
 ) -> LabelledTexts:
-    """Return checked texts: those without a word and copies of others are left out, and said to be.
+    """Return checked texts: empty ones, those without a label, and copies are left out and listed as skipped.
 
-    A text that stands twice stays in the training set, where one of the two is there, and where it is
-    first otherwise; so no validation text was learned by heart.
+    Of several copies of a text, the first in the training set is kept, or the first of all where none is in the
+    training set. So no validation text can be learned by heart.
 
     Parameters
     ----------
-    labels : one a text; "" where there is none
+    labels : one for each text; "" where there is none
     valid : the source's own split; drawn with `seed`, about a fifth of the texts, where None
     neighbours : this many texts that follow one another go to the same part of a drawn split; where None,
         the text itself decides (see `stable_split`)
@@ -129,7 +129,7 @@ def labelled_texts(
 
 
 def _draw(count: int, seed: int, neighbours: int) -> list[bool]:
-    """Choose a fifth of the blocks of `neighbours` texts."""
+    """Choose a fifth of the blocks of `neighbours` texts for validation; return a bool for each text."""
     blocks = -(-count // neighbours)
     order = np.random.default_rng(seed).permutation(blocks)
     chosen = np.zeros(blocks, dtype=bool)

@@ -16,7 +16,8 @@ from analysis.explain.measures import measure
 from analysis.explain.measures.localisation import peak
 from analysis.explain.methods import METHODS, known_methods
 from analysis.explain.prepared import Setup
-from analysis.explain.seen import ExplainedScore, MapNumbers, MethodMap, SeenImage, Target
+from analysis.explain.seen import ExplainedScore, MapNumbers, MethodMap, SeenImage
+from analysis.explain.targets import Target, target_label
 
 DEFAULT_METHODS = ("cam", "gradcam")
 FUSED = {"mean": "Mean of the layers", "max": "Maximum of the layers", "tanh": "Scaled tanh (LayerCAM, eq. 9)"}
@@ -173,7 +174,7 @@ def layer_report(
         logits=seen.logits,
         probabilities=seen.probabilities,
         target=score.target,
-        target_label=_target_label(score.target, class_names),
+        target_label=target_label(score.target, class_names),
         methods=tuple(chosen),
         rows=tuple(rows),
         costs=(*passes, *(found.cost for found in results.values())),
@@ -223,9 +224,3 @@ def _row(seen: SeenImage, position: int, results: Mapping[str, MethodMaps]) -> L
         probe_accuracy=None if probe is None else probe.accuracy,
         note=" ".join(note for note in seen.notes if note.startswith(f"{layer.name} ")),
     )
-
-
-def _target_label(target: Target, class_names: Sequence[str]) -> str:
-    if isinstance(target, int):
-        return class_names[target]
-    return f"{class_names[target[0]]} rather than {class_names[target[1]]}"

@@ -19,9 +19,9 @@ from analysis.explain.layers import stage_layers
 from analysis.explain.methods import METHODS
 from analysis.explain.prepared import Setup, prepare
 from analysis.explain.probe import Probe
+from analysis.explain.targets import Target
 from analysis.explain.trace import trace
 
-Target = int | tuple[int, int]
 _MOST_SCORES = 4  # each keeps the gradients of every layer
 
 

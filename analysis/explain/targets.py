@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from analysis.explain.errors import ExplainError
 from analysis.explain.modes import as_written
 
+Target = int | tuple[int, int]  # of one image or text: a class, or a pair (a, b): why a rather than b
 ClassIndex = int | Tensor
 ClassTargets = ClassIndex | tuple[ClassIndex, ClassIndex] | None
 # From logits (B, K) to one number an image, (B,), which may depend on that image's logits only.
@@ -111,6 +112,13 @@ def score_weights(targets: Tensor, against: Tensor | None, logits: Tensor) -> Te
     if against is not None:
         weights.scatter_add_(1, against[:, None], torch.full_like(weights[:, :1], -1.0))
     return weights
+
+
+def target_label(target: Target, class_names: Sequence[str]) -> str:
+    """Return a target in words: "positive", or "positive rather than negative"."""
+    if isinstance(target, int):
+        return class_names[target]
+    return f"{class_names[target[0]]} rather than {class_names[target[1]]}"
 
 
 def _class_indices(target: ClassIndex, logits: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Statistics of a network's activations while it is fine-tuned, by fastai's own ActivationStats.
+"""Statistics of a network's activations during the fine-tune, by fastai's own ActivationStats.
 
-Recorded at some of its layers, a training batch at a time, and kept with the run as one safetensors file.
+They are recorded at some layers for single training batches, and are part of the run as one safetensors file.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from analysis.runs import ACTIVATIONS, Run, RunError, check_digest
 
 BINS = 40
 HIGHEST = 10.0
-"""fastai's histogram: 40 bins from 0 to 10; what lies outside is not counted."""
+"""fastai's histogram: 40 bins from 0 to 10; values outside are not counted."""
 
 NEAR_ZERO = 0.05
-"""fastai counts every value up to this one as near zero, negative ones too."""
+"""fastai counts every value up to this one as near zero, also negative ones."""
 
 _FORMAT = "camlens-activations-1"
-_IMAGES = 16  # of each batch: the statistics are the same within a percent, at a fraction of the time
-_MOST_RECORDS = 100  # a phase
+_IMAGES = 16  # of each batch: the statistics differ by less than a percent, at a fraction of the time
+_MOST_RECORDS = 100  # in each phase
 
 LayersOf = Callable[[nn.Module, torch.Tensor], Sequence[str]]
 
 
 @dataclass(frozen=True)
 class ActivationHistory:
-    """What the layers put out while the network learned; L layers, T recorded training batches.
+    """Statistics of the layers' outputs during the fine-tune, of L layers and T training batches.
 
     Attributes
     ----------
-    layers : names of the modules, in forward order.
-    phases : ("frozen" or "full", number of records), in their order; the numbers add up to T.
-    every : of how many training batches one was recorded, by phase.
-    mean, std, near_zero : (L, T) float32; `near_zero` is the share of values up to `NEAR_ZERO`.
-    histogram : (L, T, 40) float32, counts of the values from 0 to 10.
+    layers : names of the modules, in forward order
+    phases : ("frozen" or "full", number of records) for each phase, in their order; the numbers add up to T
+    every : for each phase, n where every n-th training batch was recorded
+    mean, std, near_zero : (L, T) float32; `near_zero` is the share of values up to `NEAR_ZERO`
+    histogram : (L, T, 40) float32, counts of the values from 0 to 10
     """
 
     layers: tuple[str, ...]
@@ -57,35 +57,35 @@ class ActivationHistory:
 
 
 class RecordActivations(ActivationStats):
-    """fastai's ActivationStats at chosen layers, over both fits of a `fine_tune`.
+    """fastai's ActivationStats at chosen layers, over both phases of a `fine_tune`.
 
-    fastai's own starts anew at every `fit`, so that of a `fine_tune` only the last phase would be left.
+    fastai's own callback forgets its records at every `fit`, so only the last phase of a `fine_tune` would remain.
     """
 
     def __init__(self, layers_of: LayersOf, size: int) -> None:
-        """Take a function that names the layers of a model for a blank batch (1, 3, size, size)."""
+        """Set a function that returns the layers' names for a model and a blank batch (1, 3, size, size)."""
         super().__init__(with_hist=True, cpu=False)
         self.layers_of, self.size = layers_of, size
         self.names: tuple[str, ...] = ()
-        self.fits: list[tuple[int, Any]] = []  # (every, the records of that fit)
+        self.fits: list[tuple[int, Any]] = []  # (every, records) of each fit
 
     def before_fit(self) -> None:
-        """Choose the layers at the first fit, and how often to look at them in this one."""
+        """Choose the layers at the first fit, and how many batches of this fit are recorded."""
         if not self.names:
             blank = next(self.model.parameters()).new_zeros(1, 3, self.size, self.size)
             self.names = tuple(self.layers_of(self.model, blank))
-            # fastai's name for them; as an attribute it would warn that the model has one called so
+            # fastai's name for the layers; setattr would warn that the model has an attribute of this name too
             self.__dict__["modules"] = [self.model.get_submodule(name) for name in self.names]
         self.every = max(1, len(self.dls.train) // _MOST_RECORDS)
         super().before_fit()
         self.fits.append((self.every, self.stats))
 
     def hook(self, m: nn.Module, i: Any, o: torch.Tensor) -> dict[str, Any]:
-        """Take fastai's numbers of the first images of the batch."""
+        """Return fastai's statistics of the first images of the batch."""
         return super().hook(m, i, o[:_IMAGES])
 
     def history(self) -> ActivationHistory | None:
-        """Return what was recorded, None where nothing was."""
+        """Return the records of all phases, None where there are none."""
         kept = [(every, list(records)) for every, records in self.fits if len(records)]
         if not kept:
             return None
@@ -109,7 +109,7 @@ class RecordActivations(ActivationStats):
 
 
 def save_activations(history: ActivationHistory, folder: Path) -> Path:
-    """Write a history to `activations.safetensors` in a folder, and return that file."""
+    """Write a history to `activations.safetensors` in a folder and return the path of that file."""
     path = folder / ACTIVATIONS
     facts = {"layers": history.layers, "phases": history.phases, "every": history.every}
     tensors = {name: getattr(history, name) for name in ("mean", "std", "near_zero", "histogram")}
@@ -118,9 +118,11 @@ def save_activations(history: ActivationHistory, folder: Path) -> Path:
 
 
 def load_activations(run: Run) -> ActivationHistory | None:
-    """Read a run's history; None where it was fine-tuned without one, as runs of older versions were.
+    """Read a run's history; return None where it has none, as runs of older versions.
 
-    Raises RunError where the file is not the one that the manifest names, or holds something else.
+    Raises
+    ------
+    RunError : the file does not match the manifest's sha256, or does not hold activation statistics
     """
     if ACTIVATIONS not in run.manifest.files:
         return None

@@ -31,15 +31,15 @@ class Item:
 
 
 def picture(item: Item) -> PILImage:
-    """Decode an item as fastai's `PILImage.create` would, turned by EXIF; raises ImageError."""
-    # fastai makes its image from Pillow's by changing the object's class: give it a copy
+    """Decode an item as `PILImage.create` does, but rotated as EXIF says; raises ImageError."""
+    # fastai changes the class of Pillow's image in place: give it a copy
     image = item.source.convert("RGB") if isinstance(item.source, Image.Image) else open_image(item.source)
     return PILImage.create(image)
 
 
 @contextmanager
 def plain_image_errors() -> Iterator[None]:
-    """Shorten an ImageError that torch brought from a loader's process, with its traceback as message."""
+    """Shorten an ImageError from a loader's process, to whose message torch adds the whole traceback."""
     try:
         yield
     except ImageError as error:
@@ -61,11 +61,18 @@ def make_dataloaders(
     batch_size: int = 64,
     workers: int = 0,
 ) -> DataLoaders:
-    """Return DataLoaders with `Resize(size)` on the item and normalisation on the batch, nothing else.
+    """Return DataLoaders with `Resize(size)` for each item and normalisation for each batch.
 
-    As in the book, training images are cropped at random along their longer side and validation images
-    in the middle. The vocabulary is given, not collected from the training part, so that the order of
-    the classes never depends on the split.
+    As in the book, training images are cropped to a square at a random place along their longer side, and
+    validation images in the middle.
+
+    Parameters
+    ----------
+    vocabulary : all labels; it is not collected from the training items, so that the order of the classes does
+        not depend on the split
+    size : height and width of the batches, in pixels
+    normalize : mean and standard deviation for each channel, of pixels 0 to 1
+    workers : number of processes that decode images; 0 is this process
     """
     block = DataBlock(
         blocks=(TransformBlock(type_tfms=picture, batch_tfms=IntToFloatTensor), CategoryBlock(list(vocabulary))),
@@ -80,6 +87,6 @@ def make_dataloaders(
 
 
 def items(images: LabelledImages, valid: bool) -> list[Item]:
-    """Return the items of one part of the split, in the order of the files."""
+    """Return the items of the validation set (`valid`) or of the training set, in the order of the files."""
     rows = zip(images.files, images.labels, images.valid, strict=True)
     return [Item(images.root / file, answer) for file, answer, held in rows if held == valid]

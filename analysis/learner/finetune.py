@@ -30,20 +30,25 @@ _MAX_WORKERS = 8
 
 
 def loader_workers(device: torch.device) -> int:
-    """Return how many processes decode images: a GPU would wait for one, a CPU is busy with the network."""
+    """Return the number of processes that decode images: on a CPU none, because the network needs all cores."""
     return min(_MAX_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
 
 
 def build_learner(recipe: Recipe, dls: DataLoaders, pretrained: bool, report: Report = silent) -> Learner:
     """Return fastai's `vision_learner` for a recipe, on the DataLoaders' device.
 
+    Parameters
+    ----------
+    pretrained : begin with ImageNet weights, else with random ones
+    report : receives stage "weights"
+
     Raises
     ------
-    WeightsError : `pretrained` and the ImageNet weights cannot be had
+    WeightsError : the ImageNet weights cannot be downloaded or read
     """
     options: dict[str, Any] = {**_HEADS[recipe.head], "metrics": error_rate, "train_bn": recipe.train_bn}
     if recipe.arch == "efficientnet_lite0":
-        # timm would ask the network for weights of its own; the packaged ones are loaded instead
+        # timm would download weights of its own; the installed package has them already
         learn = vision_learner(dls, recipe.arch, pretrained=False, **options)
         if pretrained:
             load_lite(learn.model[0].model)
@@ -65,20 +70,21 @@ def train(
     report: Report = silent,
     listeners: Sequence[Callback] = (),
 ) -> tuple[Learner, list[dict[str, Any]]]:
-    """Fine-tune a learner and return it with one row an epoch.
+    """Fine-tune a learner; return it with its history, a row for each epoch.
 
-    CUDA trains in mixed precision, the CPU in float32; the weights are float32 on both.
+    On CUDA it trains in mixed precision, on a CPU in float32; the weights are float32 on both.
 
     Parameters
     ----------
+    device : None for CUDA where there is one, else the CPU
     report : receives stages "weights" and "train"; fraction of these two together
-    listeners : further callbacks for the fine-tune
+    listeners : more callbacks for the fine-tune
 
     Raises
     ------
-    WeightsError : the ImageNet weights cannot be had
+    WeightsError : the ImageNet weights cannot be downloaded or read
     ImageError : a training image is damaged
-    TrainingError : too few images, or the loss is no longer a number
+    TrainingError : there are too few images, or the training diverged
     """
     device = device or best_device()
     if device.type == "cpu":
@@ -87,7 +93,7 @@ def train(
     training, validation = items(images, valid=False), items(images, valid=True)
     if len(training) < 2 or not validation:
         raise TrainingError(
-            f"{len(training)} training and {len(validation)} validation images are too few; add images."
+            f"{len(training)} training and {len(validation)} validation images are too few. Add images."
         )
     dls = make_dataloaders(
         training, validation, images.vocabulary(), recipe.size, statistics(recipe.arch), device,
@@ -98,7 +104,7 @@ def train(
     learn = build_learner(recipe, dls, recipe.pretrained, report)
     if device.type == "cuda":
         learn = learn.to_fp16()
-    # what the batches cost, as measured with EfficientNet-Lite0 on a CPU
+    # time of a training batch, in validation batches; measured with EfficientNet-Lite0 on a CPU
     frozen_cost = 3.3 if recipe.train_bn else 1.2
     progress = TrainingProgress(recipe.epochs, report, recipe.freeze_epochs, frozen_cost, full_cost=4.0)
     callbacks = [progress, *listeners] if recipe.train_bn else [progress, KeepStatistics(), *listeners]
@@ -112,15 +118,15 @@ def train(
 
 
 class KeepStatistics(Callback):
-    """Keeps the body's BatchNorm layers in evaluation mode, in the frozen epochs and in the full ones.
+    """Keep the body's BatchNorm layers in evaluation mode in all epochs, so that their statistics stay.
 
-    fastai's own BnFreeze does so for layers that are frozen only.
+    fastai's own BnFreeze does this only for frozen layers.
     """
 
     run_after = TrainEvalCallback
 
     def before_train(self) -> None:
-        """Undo `model.train()` for these layers."""
+        """Switch these layers back to evaluation mode after `model.train()`."""
         for module in self.model[0].modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()

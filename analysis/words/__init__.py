@@ -6,7 +6,7 @@ from analysis.words.negation import NegatedWord, Negation, negation_view
 from analysis.words.occurrences import Occurrences, collect
 from analysis.words.phrases import Phrase, ngrams, span_sum, strongest_phrases
 from analysis.words.ranking import rank_words, words_of_mistakes
-from analysis.words.report import Contributions, WordsReport, WordsRow, words_report
+from analysis.words.report import Contributions, WordsMap, WordsReport, WordsRow, words_report
 from analysis.words.spans import Piece, Word, Words, join_tokens, pieces
 from analysis.words.whatif import Edit, Predicted, WhatIf, edited, strike_each, what_if
 
@@ -25,6 +25,7 @@ __all__ = [
     "Word",
     "WordCurves",
     "Words",
+    "WordsMap",
     "WordsReport",
     "WordsRow",
     "collect",

@@ -1,8 +1,8 @@
-"""Deletion and insertion over words: does the prediction hang on the words that were said to carry it?
+"""Deletion and insertion over words: does the prediction depend on the words with the strongest contributions?
 
-Petsiuk, Das and Saenko, *RISE*, BMVC 2018, sec. 4.2, with words instead of pixels. Words are taken out (deletion)
-or put back into the empty review (insertion), those that speak most for the target first, and the learner predicts
-again: a truthful order makes the probability fall fast and rise fast. The same is done in random orders.
+Petsiuk, Das and Saenko, *RISE*, BMVC 2018, sec. 4.2, with words instead of pixels. Words are deleted, or
+inserted into the empty review, those that speak most for the target first, and the learner predicts again: with
+truthful contributions the probability falls fast and rises fast. The same is done in random orders.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import pandas as pd
 import torch
 
 from analysis.explain.errors import ExplainError
+from analysis.explain.targets import Target
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.words.intervals import mean_interval
-from analysis.words.methods import choose, token_values
-from analysis.words.network import TextLearner, pad, predict_ids, read, read_start
+from analysis.words.methods import Method
+from analysis.words.network import TextLearner, predict_ids, read_start
 from analysis.words.spans import Words, join_tokens
+from analysis.words.token_values import choose, token_values
 
 STEPS, DRAWS, SEED = 10, 10, 21
 _RUN_AT_ONCE = 2048  # shortened reviews, before they are sorted into batches
@@ -73,7 +75,7 @@ def area(fractions: np.ndarray, curve: np.ndarray) -> np.ndarray:
 def word_curves(
     learner: TextLearner,
     texts: Sequence[str],
-    target: int | tuple[int, int] | None = None,
+    target: Target | None = None,
     method: str | None = None,
     layer: str | None = None,
     steps: int = STEPS,
@@ -84,28 +86,28 @@ def word_curves(
     """Return the curves of each review, None for one with fewer than two words.
 
     target : a class, a pair, or None for each review's predicted class.
-    steps : at most so many changes, of about equal numbers of words; a review of fewer words has fewer.
-    draws : random orders a review; the same ones for the same seed and place in `texts`.
+    steps : the most changes, each of about the same number of words; a review of fewer words has fewer.
+    draws : the number of random orders of each review; the same orders for the same seed and place in `texts`.
     report : receives stage "words"; may raise to cancel.
 
     All tokens of a word go together; those without a place in the text stay. Words of equal contribution go in
     the order of the text. Raises ExplainError where method, layer or target do not fit.
     """
     if steps < 1 or draws < 0:
-        raise ExplainError(f"there has to be a step at least, and no negative number of draws: {steps}, {draws}")
-    method, layer = choose(learner.model, method, layer)
-    found: list[WordCurves | None] = []
-    waiting: list[_Plan | None] = []
+        raise ExplainError(f"steps is {steps} and draws is {draws}; give at least 1 step and 0 draws")
+    chosen, layer = choose(learner.model, method, layer)
+    curves: list[WordCurves | None] = []
+    plans: list[_Plan | None] = []
     sequences: list[np.ndarray] = []
     for place, text in enumerate(texts):
         report(ProgressEvent("words", f"Striking words out of review {place} of {len(texts)}", place / len(texts)))
-        plan, variants = _plan(learner, text, target, method, layer, steps, draws, seed + place)
-        waiting.append(plan)
+        plan, variants = _plan(learner, text, target, chosen, layer, steps, draws, seed + place)
+        plans.append(plan)
         sequences += variants
         if len(sequences) >= _RUN_AT_ONCE or place == len(texts) - 1:
-            found += _predicted(learner, waiting, sequences)
-            waiting, sequences = [], []
-    return found
+            curves += _curves(learner, plans, sequences)
+            plans, sequences = [], []
+    return curves
 
 
 def curve_areas(curves: Sequence[WordCurves | None]) -> pd.DataFrame:
@@ -143,10 +145,9 @@ def curve_summary(areas: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to make of a review's predictions: its target and the shape of its curves."""
+    """How a review's predictions become curves: its target, the words changed at each point, and the orders."""
 
-    target: int
-    against: int | None
+    target: Target
     counts: np.ndarray
     orders: int
 
@@ -154,21 +155,23 @@ class _Plan:
 def _plan(
     learner: TextLearner,
     text: str,
-    target: int | tuple[int, int] | None,
-    method: str,
+    target: Target | None,
+    method: Method,
     layer: str,
     steps: int,
     draws: int,
     seed: int,
 ) -> tuple[_Plan | None, list[np.ndarray]]:
-    """Return what to do with a review, and its ids with words left out: deleted, inserted, and deleted in each
-    random order, each at all points."""
+    """Return how a review's predictions become curves, and the ids to predict, at all points of each curve.
+
+    The curves are the deletion, the insertion, and the deletion in each random order. None and no ids for a review
+    of fewer than two words.
+    """
     encoding = read_start(learner, text)
     words = join_tokens(text, encoding.tokens)
     if len(words) < 2:
         return None, []
-    reading = read(learner.model, pad([encoding.ids], learner.device), target, [layer], gradients=method != "cam")
-    values = token_values(learner.model, reading, method, layer)[0, : len(encoding.ids)].double().cpu().numpy()
+    reading, (values,) = token_values(learner, [encoding.ids], target, method, layer)
     counts = _counts(len(words), steps)
     random = np.random.default_rng(seed)
     orders = [np.argsort(-words.sums(values), kind="stable")]
@@ -177,11 +180,10 @@ def _plan(
     for order in orders:
         rank = np.empty(len(words), dtype=np.int64)
         rank[order] = np.arange(len(words))
-        variants += [_kept(encoding.ids, words, rank >= count) for count in counts]
+        variants += [_remaining(encoding.ids, words, rank >= count) for count in counts]
         if len(variants) == len(counts):
-            variants += [_kept(encoding.ids, words, rank < count) for count in counts]
-    against = None if reading.against is None else int(reading.against[0])
-    return _Plan(int(reading.targets[0]), against, counts, len(orders)), variants
+            variants += [_remaining(encoding.ids, words, rank < count) for count in counts]
+    return _Plan(reading.target(), counts, len(orders)), variants
 
 
 def _counts(words: int, steps: int) -> np.ndarray:
@@ -193,36 +195,37 @@ def _counts(words: int, steps: int) -> np.ndarray:
     return counts
 
 
-def _kept(ids: np.ndarray, words: Words, keep: np.ndarray) -> np.ndarray:
+def _remaining(ids: np.ndarray, words: Words, keep: np.ndarray) -> np.ndarray:
     """Return the ids (L',) of the words to keep (W,) bool, and of the tokens that belong to none."""
     return ids[np.append(keep, True)[words.owner]]  # owner -1 finds the True at the end
 
 
-def _predicted(
+def _curves(
     learner: TextLearner, plans: Sequence[_Plan | None], sequences: Sequence[np.ndarray]
 ) -> list[WordCurves | None]:
     if not sequences:
         return [None for _ in plans]
     logits = predict_ids(learner, sequences).double()
-    found: list[WordCurves | None] = []
+    curves: list[WordCurves | None] = []
     start = 0
     for plan in plans:
         if plan is None:
-            found.append(None)
+            curves.append(None)
             continue
         points = len(plan.counts)
         part = logits[start : start + (plan.orders + 1) * points]
         start += len(part)
-        curves = _probability(part, plan).reshape(plan.orders + 1, points)
+        deletion, insertion, *random = _probability(part, plan.target).reshape(plan.orders + 1, points)
         # What is left after deleting the first words of an order is what inserting the last ones brings back, and
         # a random order read from its end is a random order: its insertion curve costs nothing.
         fractions = plan.counts / plan.counts[-1]
-        found.append(WordCurves(fractions, curves[0], curves[1], curves[2:], curves[2:, ::-1]))
-    return found
+        random_deletion = np.array(random).reshape(-1, points)
+        curves.append(WordCurves(fractions, deletion, insertion, random_deletion, random_deletion[:, ::-1]))
+    return curves
 
 
-def _probability(logits: torch.Tensor, plan: _Plan) -> np.ndarray:
-    """(N,): the softmax's share of the target, among the two classes alone for a contrast."""
-    if plan.against is None:
-        return logits.softmax(dim=1)[:, plan.target].numpy()
-    return (logits[:, plan.target] - logits[:, plan.against]).sigmoid().numpy()
+def _probability(logits: torch.Tensor, target: Target) -> np.ndarray:
+    """Return the probability of the target (N,), among its two classes alone for a contrast."""
+    if isinstance(target, int):
+        return logits.softmax(dim=1)[:, target].numpy()
+    return (logits[:, target[0]] - logits[:, target[1]]).sigmoid().numpy()

@@ -1,4 +1,4 @@
-"""95 % intervals for the numbers of a whole validation set, and which one is which."""
+"""95 % intervals for the numbers of a whole validation set."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def share_interval(hits: int, count: int) -> tuple[float, float]:
     """Return (low, high) of a share hits / count: Wilson's score interval (1927); nan for a count of 0."""
     if count == 0:
         return math.nan, math.nan
-    found = stats.binomtest(hits, count).proportion_ci(LEVEL, method="wilson")
-    return float(found.low), float(found.high)
+    interval = stats.binomtest(hits, count).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def rank_correlation_interval(correlation: float, count: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What people say of words: a lexicon of human ratings, and where a learner disagrees with it."""
+"""A lexicon of human ratings of words, and the words where a learner disagrees with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LexiconError(CamLensError, RuntimeError):
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Words in lower case and how good or bad people find them; 0 is neutral."""
+    """Words in lower case, and how good or bad people rate them; 0 is neutral."""
 
     name: str
     valence: Mapping[str, float]
@@ -48,13 +48,13 @@ def vader() -> Lexicon:
 
 
 def _parse(text: str) -> dict[str, float]:
-    """Read lines of word, mean rating, standard deviation and ratings, apart by tabs."""
-    found: dict[str, float] = {}
+    """Read lines of word, mean rating, standard deviation and ratings, separated by tabs."""
+    valence: dict[str, float] = {}
     for line in text.splitlines():
         word, _, rest = line.partition("\t")
-        if rest and (word == word.lower() or word.lower() not in found):
-            found[word.lower()] = float(rest.split("\t", 1)[0])
-    return found
+        if rest and (word == word.lower() or word.lower() not in valence):
+            valence[word.lower()] = float(rest.split("\t", 1)[0])
+    return valence
 
 
 @dataclass(frozen=True)
@@ -125,16 +125,16 @@ def lexicon_agreement(ranking: pd.DataFrame, lexicon: Lexicon) -> LexiconAgreeme
 
 
 def sure_words(ranking: pd.DataFrame) -> pd.DataFrame:
-    """Return the words of a ranking whose interval leaves 0 out: those whose side is not a matter of chance."""
+    """Return the words of a ranking whose interval does not contain 0: their side is not by chance."""
     return ranking[(ranking["low"] > 0) | (ranking["high"] < 0)].reset_index(drop=True)
 
 
 def disagreements(ranking: pd.DataFrame, lexicon: Lexicon) -> pd.DataFrame:
-    """Return the words where learner and lexicon have different signs and the interval leaves 0 out.
+    """Return the words where learner and lexicon have different signs and the interval does not contain 0.
 
     The ranking's columns and "valence"; strongest disagreement first: by the product of the two sizes.
     """
     both = with_valence(sure_words(ranking), lexicon)
-    found = both[np.sign(both["mean"]) != np.sign(both["valence"])]
-    order = np.argsort(-(found["mean"] * found["valence"]).abs().to_numpy(), kind="stable")
-    return found.iloc[order].reset_index(drop=True)
+    opposed = both[np.sign(both["mean"]) != np.sign(both["valence"])]
+    order = np.argsort(-(opposed["mean"] * opposed["valence"]).abs().to_numpy(), kind="stable")
+    return opposed.iloc[order].reset_index(drop=True)

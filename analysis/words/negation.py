@@ -1,4 +1,4 @@
-"""What a negation does to the words behind it: their contributions with it and without it."""
+"""What a negation does to the words after it: their contributions with it and without it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.explain.targets import ClassTargets
-from analysis.words.methods import choose, token_values
-from analysis.words.network import TextLearner, pad, read, read_start
+from analysis.explain.targets import Target
+from analysis.words.network import TextLearner, read_start
 from analysis.words.spans import Words, ends_sentence, join_tokens
+from analysis.words.token_values import choose, token_values
 from analysis.words.whatif import Edit, edited
 
 SCOPE = 3
-"""Spoken words behind a negation that count as negated; Hutto and Gilbert (VADER, 2014) look back as far."""
+"""Spoken words after a negation that count as negated; Hutto and Gilbert (VADER, 2014) look back as far."""
 
 NEGATIONS = frozenset({
     "not", "no", "never", "none", "nobody", "nothing", "nor", "neither", "nowhere", "cannot", "without",
     "hardly", "barely", "scarcely", "rarely", "seldom",
 })  # fmt: skip
-# What is left of a contraction whose n't goes is not always a word: these are.
+# What remains of a contraction without its n't is not always a word; for these it is replaced.
 _WITHOUT_NT = {"can't": "can", "won't": "will", "shan't": "shall", "cannot": "can"}
 _CLAUSE_ENDS = ",:()[]–—"
 
 
 @dataclass(frozen=True)
 class NegatedWord:
-    """A word behind a negation: `word` is its index; its contributions with the negation and without it."""
+    """A word after a negation: `word` is its index; its contributions with the negation and without it."""
 
     word: int
     text: str
@@ -39,8 +39,8 @@ class NegatedWord:
 class Negation:
     """One negation of a review and what it does.
 
-    `word` is the index of the negating word, `removed` its characters that were taken away ("n't" of "isn't"),
-    and `text` the review without it. `phrase` runs from the negation to the last word it reaches;
+    `word` is the index of the negating word, `removed` the edit that removes it ("n't" of "isn't"), and
+    `text` the review without it. `phrase` runs from the negation to the last word it reaches;
     `phrase_with` and `phrase_without` are its contributions' sums. The scores are those of the whole review.
     """
 
@@ -61,7 +61,7 @@ def find_negations(words: Words, scope: int = SCOPE) -> tuple[tuple[int, tuple[i
     A negation reaches up to `scope` spoken words ahead, not beyond its clause nor the next negation. One that
     reaches no word ("Why not?") is left out.
     """
-    found = []
+    negations = []
     for index, word in enumerate(words.words):
         if not negates(word.key):
             continue
@@ -76,43 +76,43 @@ def find_negations(words: Words, scope: int = SCOPE) -> tuple[tuple[int, tuple[i
             if len(reached) == scope or ends_sentence(words, place):
                 break
         if reached:
-            found.append((index, tuple(reached)))
-    return tuple(found)
+            negations.append((index, tuple(reached)))
+    return tuple(negations)
 
 
 def negates(key: str) -> bool:
-    """Say whether a word, in lower case, turns what follows into its opposite."""
+    """Return whether a word, in lower case, turns what follows into its opposite."""
     return key in NEGATIONS or key.endswith("n't")
 
 
 def negation_view(
     learner: TextLearner,
     text: str,
-    target: int | tuple[int, int] | None = None,
+    target: Target | None = None,
     method: str | None = None,
     layer: str | None = None,
     most: int = 40,
 ) -> tuple[Negation, ...]:
     """Explain a review as it is and without each of its negations.
 
-    `method` is "cam", "gradcam" or "gradient", by default the exact CAM where there is one, else gradcam, and
-    `layer` what `methods.choose` takes for it. `target` None means the class predicted for the review as it is,
-    for all. At most the first `most` negations are looked at. Raises ExplainError where something does not fit.
+    `method` and `layer` are what `token_values.choose` allows, the best ones by default. `target` None means the
+    class predicted for the review as it is, for all. Only the first `most` negations are looked at. Raises
+    ExplainError where the target, the method or the layer does not fit.
     """
     words = _encoded(learner, text)[0]
-    found = find_negations(words)[:most]
-    if not found:
+    negations = find_negations(words)[:most]
+    if not negations:
         return ()
-    edits = [_removal(words, index) for index, _ in found]
+    edits = [_removal(words, index) for index, _ in negations]
     texts = [text, *(edited(text, [edit]) for edit in edits)]
     explained = _explain(learner, texts, target, method, layer)
     (_, values, score) = explained[0]
     views = []
     for (index, reached), edit, changed, (others, other_values, other_score) in zip(
-        found, edits, texts[1:], explained[1:], strict=True
+        negations, edits, texts[1:], explained[1:], strict=True
     ):
         places = {word.start: place for place, word in enumerate(others.words)}
-        moved = len(changed) - len(text)  # all that is looked at lies behind the edit
+        moved = len(changed) - len(text)  # every word that is looked at stands after the edit
         negated = []
         for place in reached:
             there = places.get(words.words[place].start + moved)
@@ -142,7 +142,7 @@ def negation_view(
 
 
 def _removal(words: Words, index: int) -> Edit:
-    """Return the edit that takes a negation away and leaves a word where there was one."""
+    """Return the edit that removes a negation and leaves a word where there was one."""
     word = words.words[index]
     if word.key in _WITHOUT_NT:
         kept = _WITHOUT_NT[word.key]
@@ -155,23 +155,20 @@ def _removal(words: Words, index: int) -> Edit:
 def _explain(
     learner: TextLearner,
     texts: Sequence[str],
-    target: int | tuple[int, int] | None,
+    target: Target | None,
     method: str | None,
     layer: str | None,
 ) -> list[tuple[Words, np.ndarray, float]]:
     """Return (words, contributions (W,), score) of each text, all for the first one's target."""
-    method, layer = choose(learner.model, method, layer)
-    found: list[tuple[Words, np.ndarray, float]] = []
-    goal: ClassTargets = target
+    chosen, layer = choose(learner.model, method, layer)
+    explained: list[tuple[Words, np.ndarray, float]] = []
     for text in texts:  # one at a time: a long review with many negations stays within memory
         words, ids = _encoded(learner, text)
-        reading = read(learner.model, pad([ids], learner.device), goal, [layer], method != "cam")
-        if goal is None:
-            goal = int(reading.targets[0])
-        values = token_values(learner.model, reading, method, layer)
-        tokens = values[0, : len(words.owner)].double().cpu().numpy()
-        found.append((words, words.sums(tokens), float(reading.scores()[0])))
-    return found
+        reading, (tokens,) = token_values(learner, [ids], target, chosen, layer)
+        if target is None:
+            target = reading.target()
+        explained.append((words, words.sums(tokens), float(reading.scores()[0])))
+    return explained
 
 
 def _encoded(learner: TextLearner, text: str) -> tuple[Words, np.ndarray]:

@@ -1,13 +1,13 @@
-"""One pass of a text network: what it puts out at every layer for every token, and the gradients there.
+"""One pass of a text network: what every layer outputs for every token, and the gradients there.
 
-Two kinds of network are read. A convolutional one has `blocks` and a `head` behind an average over the real
+Two kinds of network are read. A convolutional one has `blocks`, and a `head` after an average over the real
 tokens (`analysis.learner.text.wordcnn`). A recurrent one has `hidden`, its named LSTM layers
-(`analysis.learner.text.awd_lstm`). Both have an `embedding` and run from embedded tokens.
+(`analysis.learner.text.awd_lstm`). Both have an `embedding`, a `mask`, and run from embedded tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,12 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.errors import ExplainError
-from analysis.explain.targets import ClassTargets, resolve_targets, score_weights
-from analysis.learner.text.vocabulary import PAD
+from analysis.explain.errors import ExplainError, UnknownNameError, closest
+from analysis.explain.probe import Probe
+from analysis.explain.targets import ClassTargets, Score, Target, score_of
+from analysis.learner.text.batches import by_length, padded
 from analysis.words.spans import Token
 
 EMBEDDING = "embedding"
+TEXTS, TOKENS = 512, 16_384  # of one batch, at the most
 _START = 20_000  # characters; a long review has 6,000
 _CUT_OFF = 400  # tokens; a tag or a comment has at most 300 characters
 
@@ -40,7 +42,7 @@ class Encoding(Protocol):
 
 
 class TextLearner(Protocol):
-    """The part of `analysis.learner.text.store.LoadedText` that explaining takes."""
+    """The part of `analysis.learner.text.store.LoadedText` that explaining needs."""
 
     @property
     def model(self) -> nn.Module: ...
@@ -50,48 +52,66 @@ class TextLearner(Protocol):
 
 
 @dataclass(frozen=True)
+class ClassWeights:
+    """The weights of each class over a layer's channels.
+
+    Attributes
+    ----------
+    kind : "exact" for the network's own, after the average over its tokens; "probe" for a linear probe's.
+    weight, bias : (K, C) and (K,).
+    accuracy : the share of validation reviews that a probe gets right, 0..1; None for the network's own.
+    """
+
+    kind: str
+    weight: Tensor
+    bias: Tensor
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
 class Reading:
-    """What a network made of a batch of texts; detached, in the network's own precision.
+    """What a network computes for a batch of texts; detached, in the network's own precision.
 
     Attributes
     ----------
     logits : (B, K).
-    targets : (B,) int64, the class explained for each text.
-    against : (B,) int64 where a contrast is explained (score of target minus score of against), else None.
+    score : what is explained of each text, a class or a contrast of two.
     real : (B, L) bool, True at tokens, False at padding.
     activations : {layer: (B, L, C)}, in forward order.
     gradients : {layer: (B, L, C)}, of each text's own score; empty where none were asked for.
+    class_weights : {layer: the network's own or a probe's}, for the layers that have some.
     """
 
     logits: Tensor
-    targets: Tensor
-    against: Tensor | None
+    score: Score
     real: Tensor
     activations: dict[str, Tensor]
     gradients: dict[str, Tensor]
-
-    def of_score(self, per_class: Tensor) -> Tensor:
-        """From a value for each class (K, ...) to that of each text's score (B, ...), contrasts included."""
-        chosen = per_class[self.targets]
-        return chosen if self.against is None else chosen - per_class[self.against]
+    class_weights: Mapping[str, ClassWeights]
 
     def scores(self) -> Tensor:
-        """(B,): the explained number of each text, a logit or a difference of two."""
-        return scores(self.logits, self.targets, self.against)
+        """Return the explained number (B,) of each text: a logit, or the difference of two."""
+        return self.score.of(self.logits)
+
+    def target(self) -> Target:
+        """Return what is explained of the first text: a class or a pair."""
+        chosen, against = self.score.targets, self.score.against
+        assert chosen is not None  # a text is explained for classes, never for a function of the logits
+        return int(chosen[0]) if against is None else (int(chosen[0]), int(against[0]))
 
     def lengths(self) -> Tensor:
-        """(B, 1), the number of tokens of each text, in the activations' type; 1 for a text without any."""
+        """Return the number of tokens of each text (B, 1), in the logits' type; 1 for a text without any."""
         return self.real.sum(dim=1, keepdim=True).clamp(min=1).to(self.logits.dtype)
 
-
-def scores(logits: Tensor, targets: Tensor, against: Tensor | None) -> Tensor:
-    """(B,): each text's explained number in logits (B, K)."""
-    chosen = logits.gather(1, targets[:, None])[:, 0]
-    return chosen if against is None else chosen - logits.gather(1, against[:, None])[:, 0]
+    def weights_of(self, layer: str) -> ClassWeights:
+        """Return the class weights of a layer; raises ExplainError where it has none."""
+        if layer not in self.class_weights:
+            raise ExplainError("The network has no class weights at this layer.")
+        return self.class_weights[layer]
 
 
 def is_convolutional(model: nn.Module) -> bool:
-    """Whether a network ends in an average over tokens and one Linear layer, so that its CAM is exact."""
+    """Return whether a network ends in an average over tokens and one Linear layer, so that its CAM is exact."""
     return hasattr(model, "blocks") and hasattr(model, "head")
 
 
@@ -102,45 +122,62 @@ def layer_names(model: nn.Module) -> tuple[str, ...]:
     return EMBEDDING, *(name for name, _ in _hidden(model))
 
 
+def check_layers(model: nn.Module, layers: Sequence[str]) -> None:
+    """Raise UnknownNameError for a layer that cannot be explained."""
+    names = layer_names(model)
+    for layer in layers:
+        if layer not in names:
+            raise UnknownNameError(
+                f"the network has no layer {layer!r}; it has {', '.join(names)}.{closest(layer, names)}"
+            )
+
+
+def head_weights(model: Any) -> dict[str, ClassWeights]:
+    """Return the network's own class weights, {its last layer: weights}; empty where its head is not linear."""
+    if not is_convolutional(model):
+        return {}
+    return {layer_names(model)[-1]: ClassWeights("exact", model.head.weight.detach(), model.head.bias.detach())}
+
+
 def read(
     model: nn.Module,
     ids: Tensor,
     targets: ClassTargets = None,
     layers: Sequence[str] | None = None,
     gradients: bool = True,
+    probes: Mapping[str, Probe] | None = None,
 ) -> Reading:
     """Run a network on ids (B, L), padded at the end, and keep its layers and the gradients of its scores.
 
     targets: None for the predicted classes, a class, a LongTensor (B,), or a pair of those for a contrast.
-    `layers` defaults to all. The model is left as it was; one caller at a time, since a recurrent network
-    carries a state. Raises ExplainError for an unknown layer or class.
+    `layers` defaults to all. `probes` give class weights to the layers where the network has none. The model is
+    left as it was; one caller at a time, since a recurrent network carries a state. Raises UnknownNameError for
+    an unknown layer, ExplainError for a class that does not exist or a probe that does not fit.
     """
-    known = layer_names(model)
-    for name in layers or ():
-        if name not in known:
-            raise ExplainError(f"the network has no layer {name!r}; it has {', '.join(known)}")
+    check_layers(model, layers or ())
     with torch.inference_mode(False), torch.set_grad_enabled(gradients), _evaluating(model):
         embedded = model.embedding(ids).detach().requires_grad_(gradients)  # type: ignore[operator]
-        mask = (ids != PAD)[:, None].to(embedded.dtype)
+        mask = model.mask(ids)  # type: ignore[operator]
         run = _run_convolutional if is_convolutional(model) else _run_recurrent
         logits, outputs = run(model, embedded, mask)
-        chosen, against = resolve_targets(targets, logits.detach())
-        wanted = [name for name in known if layers is None or name in layers]
-        taken: tuple[Tensor | None, ...] = ()
+        score = score_of(targets, logits.detach())
+        wanted = [name for name in layer_names(model) if layers is None or name in layers]
+        derivatives: tuple[Tensor | None, ...] = ()
         if gradients:
-            total = (logits * score_weights(chosen, against, logits.detach())).sum()
-            taken = torch.autograd.grad(total, [outputs[name][0] for name in wanted], allow_unused=True)
-    found = {
-        name: torch.zeros_like(outputs[name][0]) if gradient is None else gradient
-        for name, gradient in zip(wanted, taken, strict=False)
+            total = (logits * score.weights(logits.detach())).sum()
+            derivatives = torch.autograd.grad(total, [outputs[name][0] for name in wanted], allow_unused=True)
+    by_layer = {
+        name: torch.zeros_like(outputs[name][0]) if derivative is None else derivative
+        for name, derivative in zip(wanted, derivatives, strict=False)
     }
+    activations = {name: _tokens_first(*outputs[name]).detach() for name in wanted}
     return Reading(
         logits=logits.detach(),
-        targets=chosen,
-        against=against,
+        score=score,
         real=mask[:, 0] > 0,
-        activations={name: _tokens_first(*outputs[name]).detach() for name in wanted},
-        gradients={name: _tokens_first(gradient, outputs[name][1]) for name, gradient in found.items()},
+        activations=activations,
+        gradients={name: _tokens_first(value, outputs[name][1]) for name, value in by_layer.items()},
+        class_weights={**_probe_weights(probes or {}, activations, logits.shape[1]), **head_weights(model)},
     )
 
 
@@ -160,36 +197,12 @@ def read_start(learner: TextLearner, text: str) -> Encoding:
     return learner.encode(text)
 
 
-def pad(sequences: Sequence[np.ndarray], device: torch.device | str) -> Tensor:
-    """Lay sequences of ids side by side, padded at the end: LongTensor (B, L), L at least 1."""
-    longest = max([1, *map(len, sequences)])
-    table = np.full((len(sequences), longest), PAD, dtype=np.int64)
-    for row, ids in zip(table, sequences, strict=True):
-        row[: len(ids)] = ids
-    return torch.from_numpy(table).to(device)
-
-
-def batches(lengths: Sequence[int], tokens: int = 16_384, rows: int = 512) -> Iterator[np.ndarray]:
-    """Yield the indices of texts in batches of similar length, shortest first.
-
-    A batch holds at most `tokens` numbers with its padding, and at most `rows` texts; one text that is longer
-    makes a batch of its own.
-    """
-    order = np.argsort(np.asarray(lengths), kind="stable")
-    start = 0
-    for stop in range(1, len(order) + 1):
-        count = stop + 1 - start  # with the next one, which would be the longest
-        if stop == len(order) or count > rows or count * lengths[order[stop]] > tokens:
-            yield order[start:stop]
-            start = stop
-
-
 def predict_ids(learner: TextLearner, sequences: Sequence[np.ndarray]) -> Tensor:
     """Return the logits (N, K), on the CPU, of sequences of ids in their order, batched by length."""
     rows: list[tuple[int, Tensor]] = []
     with torch.inference_mode(False), torch.no_grad(), _evaluating(learner.model):
-        for part in batches([len(ids) for ids in sequences]):
-            ids = pad([sequences[i] for i in part], learner.device)
+        for part in by_length([len(ids) for ids in sequences], TEXTS, TOKENS):
+            ids = padded([sequences[i] for i in part], learner.device)
             rows.extend(zip(part.tolist(), learner.model(ids).cpu(), strict=True))
     rows.sort(key=lambda row: row[0])
     return torch.stack([logits for _, logits in rows])
@@ -200,12 +213,9 @@ _Outputs = dict[str, tuple[Tensor, bool]]  # layer -> its output, and whether it
 
 def _run_convolutional(model: Any, embedded: Tensor, mask: Tensor) -> tuple[Tensor, _Outputs]:
     # Not by hooks: several threads may read the same network.
-    outputs: _Outputs = {EMBEDDING: (embedded, False)}
-    x = embedded.transpose(1, 2)
-    for place, block in enumerate(model.blocks):
-        x = block(x, mask)
-        outputs[f"blocks.{place}"] = (x, True)
-    return model.from_block(x, mask, len(model.blocks)), outputs
+    outputs: _Outputs = {name: (output, True) for name, output in model.layers(embedded, mask)}
+    *_, (last, _) = outputs.values()
+    return model.from_block(last, mask, len(model.blocks)), outputs
 
 
 def _run_recurrent(model: Any, embedded: Tensor, mask: Tensor) -> tuple[Tensor, _Outputs]:
@@ -227,6 +237,24 @@ def _tokens_first(output: Tensor, channels_first: bool) -> Tensor:
     return output.transpose(1, 2) if channels_first else output
 
 
+def _probe_weights(
+    probes: Mapping[str, Probe], activations: Mapping[str, Tensor], classes: int
+) -> dict[str, ClassWeights]:
+    weights = {}
+    for layer, activation in activations.items():
+        probe = probes.get(layer)
+        if probe is None:
+            continue
+        if probe.weight.shape != (classes, activation.shape[2]):
+            raise ExplainError(
+                f"the probe of layer {layer!r} has weights of shape {probe.weight.shape}, but the layer "
+                f"has {activation.shape[2]} channels and the network {classes} classes; fit the probes again"
+            )
+        weight, bias = (torch.from_numpy(part).to(activation) for part in (probe.weight, probe.bias))
+        weights[layer] = ClassWeights("probe", weight, bias, probe.accuracy)
+    return weights
+
+
 def _blocks(model: Any) -> Sequence[nn.Module]:
     return model.blocks
 
@@ -242,7 +270,7 @@ def _hidden(model: Any) -> Sequence[tuple[str, nn.Module]]:
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a network in evaluation mode, each module back in its own afterwards."""
+    """Put a network in evaluation mode, and each module back in its own mode afterwards."""
     training = [module for module in model.modules() if module.training]
     for module in training:
         module.training = False

@@ -1,4 +1,4 @@
-"""Every occurrence of every word in a set of reviews, with its contribution: what rankings are made of."""
+"""Every occurrence of every word in a set of reviews, with its contribution."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 import torch
 
 from analysis.explain.errors import ExplainError
-from analysis.explain.targets import ClassTargets
+from analysis.explain.targets import ClassTargets, Target
+from analysis.learner.text.batches import by_length
 from analysis.progress import ProgressEvent, Report, silent
-from analysis.words.methods import choose, token_values
-from analysis.words.network import TextLearner, batches, pad, read, read_start
+from analysis.words.network import TEXTS, TOKENS, TextLearner, read_start
 from analysis.words.phrases import ngrams
 from analysis.words.spans import Words, join_tokens
+from analysis.words.token_values import choose, token_values
 
-SetTarget = int | tuple[int, int] | tuple[np.ndarray, np.ndarray] | None
+SetTarget = Target | tuple[np.ndarray, np.ndarray] | None
 _SPLITTING = 0.3  # its share of the time, for the progress
 
 
@@ -35,7 +36,7 @@ class Occurrences:
         however long the review is. For the exact CAM it is the value of the map.
     scores : (R,) float64, the explained number of each review.
     logits : (R, K) float64.
-    method, layer : how the contributions were made.
+    method, layer : the names of the method and the layer that the contributions come from.
     """
 
     words: tuple[str, ...]
@@ -77,8 +78,8 @@ def collect(
     ----------
     target : a class, a pair (a, b) for the score of a minus that of b, a pair of arrays (R,) with one contrast
         a review, or None: with two classes the pair (1, 0), so that all reviews speak of the same score.
-    method, layer : what `methods.choose` allows; the exact CAM by default, where there is one.
-    length : 1 for words, more for phrases of so many spoken words within one sentence.
+    method, layer : what `token_values.choose` allows; the exact CAM by default, where there is one.
+    length : 1 for words, n for phrases of n spoken words within one sentence.
     report : receives stage "words"; may raise to cancel.
 
     Raises
@@ -87,7 +88,7 @@ def collect(
     """
     if not texts:
         raise ExplainError("there is no review to collect words from")
-    method, layer = choose(learner.model, method, layer)
+    chosen, layer = choose(learner.model, method, layer)
     encodings = []
     for count, text in enumerate(texts):
         if count % 500 == 0:
@@ -95,22 +96,24 @@ def collect(
             report(ProgressEvent("words", f"Splitting review {count} of {len(texts)}", share))
         encodings.append(read_start(learner, text))
     index: dict[str, int] = {}
-    found: dict[int, _OfReview] = {}
-    for part in batches([len(encoding.ids) for encoding in encodings]):
-        share = _SPLITTING + (1 - _SPLITTING) * len(found) / len(texts)
-        report(ProgressEvent("words", f"Reading review {len(found)} of {len(texts)}", share))
-        ids = pad([encodings[place].ids for place in part], learner.device)
-        reading = read(learner.model, ids, _targets(target, part, ids), [layer], gradients=method != "cam")
+    reviews: dict[int, _OfReview] = {}
+    for part in by_length([len(encoding.ids) for encoding in encodings], TEXTS, TOKENS):
+        share = _SPLITTING + (1 - _SPLITTING) * len(reviews) / len(texts)
+        report(ProgressEvent("words", f"Reading review {len(reviews)} of {len(texts)}", share))
+        sequences = [encodings[place].ids for place in part]
+        targets = _targets(target, part, learner.device)
+        reading, values = token_values(learner, sequences, targets, chosen, layer)
         if target is None and reading.logits.shape[1] != 2:
             raise ExplainError(
                 f"the learner has {reading.logits.shape[1]} classes: say which one, or which pair, is explained"
             )
-        values = token_values(learner.model, reading, method, layer).double().cpu().numpy()
         logits = reading.logits.double().cpu().numpy()
         for row, (place, score) in enumerate(zip(part.tolist(), reading.scores().tolist(), strict=True)):
             words = join_tokens(texts[place], encodings[place].tokens)
-            found[place] = _of_review(words, encodings[place].ids, values[row], score, logits[row], index, length)
-    return _joined([found[place] for place in range(len(texts))], index, method, layer)
+            reviews[place] = _of_review(
+                words, encodings[place].ids, values[row], score, logits[row], index, length
+            )
+    return _joined([reviews[place] for place in range(len(texts))], index, chosen.name, layer)
 
 
 def _of_review(
@@ -122,48 +125,48 @@ def _of_review(
     index: dict[str, int],
     length: int,
 ) -> _OfReview:
-    by_word = words.sums(values[: len(ids)])
+    by_word = words.sums(values)
     known = words.known(ids)
     spoken = [place for place, word in enumerate(words.words) if word.spoken]
     if length == 1:
         keys = [words.words[place].key for place in spoken]
         sums, seen = by_word[spoken], known[spoken]
     else:
-        found = ngrams(words, by_word, length)
-        parts = [[p for p in range(one.first, one.last + 1) if words.words[p].spoken] for one in found]
+        phrases = ngrams(words, by_word, length)
+        parts = [[p for p in range(one.first, one.last + 1) if words.words[p].spoken] for one in phrases]
         keys = [" ".join(words.words[p].key for p in part) for part in parts]
-        sums = np.array([one.contribution for one in found])
+        sums = np.array([one.contribution for one in phrases])
         seen = np.array([known[part].any() for part in parts], dtype=bool)
     numbers = [index.setdefault(key, len(index)) for key in keys]
     return _OfReview(np.array(numbers, dtype=np.int64), sums, seen, len(ids), score, logits)
 
 
-def _joined(found: Sequence[_OfReview], index: dict[str, int], method: str, layer: str) -> Occurrences:
-    counts = [len(one.word) for one in found]
-    word = np.concatenate([one.word for one in found])
-    contribution = np.concatenate([one.contribution for one in found])
+def _joined(reviews: Sequence[_OfReview], index: dict[str, int], method: str, layer: str) -> Occurrences:
+    counts = [len(one.word) for one in reviews]
+    word = np.concatenate([one.word for one in reviews])
+    contribution = np.concatenate([one.contribution for one in reviews])
     known = np.zeros(len(index), dtype=bool)
-    known[word[np.concatenate([one.known for one in found])]] = True
+    known[word[np.concatenate([one.known for one in reviews])]] = True
     return Occurrences(
         words=tuple(index),
         known=known,
         word=word,
-        review=np.repeat(np.arange(len(found)), counts),
+        review=np.repeat(np.arange(len(reviews)), counts),
         contribution=contribution,
-        evidence=contribution * np.repeat([one.tokens for one in found], counts),
-        scores=np.array([one.score for one in found]),
-        logits=np.stack([one.logits for one in found]),
+        evidence=contribution * np.repeat([one.tokens for one in reviews], counts),
+        scores=np.array([one.score for one in reviews]),
+        logits=np.stack([one.logits for one in reviews]),
         method=method,
         layer=layer,
     )
 
 
-def _targets(target: SetTarget, part: np.ndarray, ids: torch.Tensor) -> ClassTargets:
+def _targets(target: SetTarget, part: np.ndarray, device: torch.device) -> ClassTargets:
     """Return the target of a batch; a contrast of classes 1 and 0 where none was given."""
     if target is None:
         return 1, 0
     if isinstance(target, tuple):
-        first, second = (_of_part(one, part, ids.device) for one in target)
+        first, second = (_of_part(one, part, device) for one in target)
         return first, second
     return target
 

@@ -1,4 +1,4 @@
-"""Contributions summed over stretches of words: n-grams, and the strongest phrases of a review."""
+"""Contributions summed over neighbouring words: n-grams, and the strongest phrases of a review."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def ngrams(words: Words, values: np.ndarray, length: int) -> tuple[Phrase, ...]:
     if length < 1:
         raise ExplainError(f"a phrase has at least one word, not {length}")
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    found = []
+    phrases = []
     for sentence in _sentences(words):
         for place in range(len(sentence) - length + 1):
-            found.append(_phrase(words, sums, sentence[place], sentence[place + length - 1], length))
-    return tuple(found)
+            phrases.append(_phrase(words, sums, sentence[place], sentence[place + length - 1], length))
+    return tuple(phrases)
 
 
 def strongest_phrases(
@@ -51,7 +51,7 @@ def strongest_phrases(
 ) -> tuple[Phrase, ...]:
     """Return the strongest phrases of one to `longest` words that do not overlap, strongest first.
 
-    A phrase is taken only where its first and its last word speak for its own side, so it never grows by
+    A phrase counts only where its first and its last word speak for its own side, so it never grows by
     words that say nothing. `sign` 1 asks for phrases for the score, -1 for those against, 0 for both. Chosen
     greedily by the size of the sum; of equal ones the shorter, then the earlier.
     """
@@ -62,14 +62,14 @@ def strongest_phrases(
         if _carried(phrase, values) and (sign == 0 or sign * phrase.contribution > 0)
     ]
     candidates.sort(key=lambda phrase: (-abs(phrase.contribution), phrase.length, phrase.first))
-    taken = np.zeros(len(words), dtype=bool)
+    covered = np.zeros(len(words), dtype=bool)
     chosen: list[Phrase] = []
     for phrase in candidates:
         if len(chosen) == count:
             break
         span = slice(phrase.first, phrase.last + 1)
-        if not taken[span].any():
-            taken[span] = True
+        if not covered[span].any():
+            covered[span] = True
             chosen.append(phrase)
     return tuple(chosen)
 

@@ -18,7 +18,7 @@ INTERVAL += "review are not independent); each word's own, not widened for the n
 """What the columns `low` and `high` are, for a reader."""
 
 
-def rank_words(found: Occurrences, min_reviews: int = 10) -> pd.DataFrame:
+def rank_words(occurrences: Occurrences, min_reviews: int = 10) -> pd.DataFrame:
     """Rank words by the size of their mean contribution, strongest first.
 
     Words in fewer than `min_reviews` reviews are left out: at least 2, for an interval.
@@ -32,27 +32,28 @@ def rank_words(found: Occurrences, min_reviews: int = 10) -> pd.DataFrame:
     """
     if min_reviews < 2:
         raise ExplainError(f"min_reviews is {min_reviews}; an interval needs at least 2 reviews")
+    size = len(occurrences.words)
     pair, inverse = np.unique(
-        found.word * len(found.scores) + found.review, return_inverse=True
+        occurrences.word * len(occurrences.scores) + occurrences.review, return_inverse=True
     )  # one number for each (word, review)
     counts = np.bincount(inverse, minlength=len(pair)).astype(np.float64)
-    sums = np.bincount(inverse, weights=found.contribution, minlength=len(pair))
-    group = pair // len(found.scores)
-    mean, half, reviews = clustered_half_widths(sums, counts, group, len(found.words))
-    occurrences = np.bincount(found.word, minlength=len(found.words))
+    sums = np.bincount(inverse, weights=occurrences.contribution, minlength=len(pair))
+    group = pair // len(occurrences.scores)
+    mean, half, reviews = clustered_half_widths(sums, counts, group, size)
+    frequency = np.bincount(occurrences.word, minlength=size)
     with np.errstate(invalid="ignore"):
-        evidence = np.bincount(found.word, weights=found.evidence, minlength=len(found.words)) / occurrences
+        evidence = np.bincount(occurrences.word, weights=occurrences.evidence, minlength=size) / frequency
     table = pd.DataFrame(
         {
-            "word": np.array(found.words, dtype=object),
+            "word": np.array(occurrences.words, dtype=object),
             "mean": mean,
             "low": mean - half,
             "high": mean + half,
             "evidence": evidence,
-            "occurrences": occurrences,
+            "occurrences": frequency,
             "reviews": reviews,
-            "total": mean * occurrences,
-            "known": found.known,
+            "total": mean * frequency,
+            "known": occurrences.known,
         }
     )
     table = table[table["reviews"] >= min_reviews]
@@ -83,34 +84,34 @@ def words_of_mistakes(
     would have come out right had it given nothing); occurrences. Strongest push first; empty without mistakes.
     """
     columns = ["word", "push", "mean", "low", "high", "mistakes", "decisive", "occurrences"]
-    told, said = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
-    wrong = np.flatnonzero(told != said)
+    truth, prediction = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    wrong = np.flatnonzero(truth != prediction)
     if not len(wrong):
         return pd.DataFrame(columns=columns)
-    found = collect(
+    occurrences = collect(
         learner,
         [texts[place] for place in wrong.tolist()],
-        (said[wrong], told[wrong]),
+        (prediction[wrong], truth[wrong]),
         method,
         layer,
         report=report,
     )
-    pair, inverse = np.unique(found.word * len(wrong) + found.review, return_inverse=True)
-    given = np.bincount(inverse, weights=found.contribution, minlength=len(pair))
+    pair, inverse = np.unique(occurrences.word * len(wrong) + occurrences.review, return_inverse=True)
+    pushes = np.bincount(inverse, weights=occurrences.contribution, minlength=len(pair))
     word, review = pair // len(wrong), pair % len(wrong)
-    size = len(found.words)
-    mean, half, mistakes = clustered_half_widths(given, np.ones(len(given)), word, size)
-    decisive = np.bincount(word, weights=(given > 0) & (given >= found.scores[review]), minlength=size)
+    size = len(occurrences.words)
+    mean, half, mistakes = clustered_half_widths(pushes, np.ones(len(pushes)), word, size)
+    decisive = np.bincount(word, weights=(pushes > 0) & (pushes >= occurrences.scores[review]), minlength=size)
     table = pd.DataFrame(
         {
-            "word": np.array(found.words, dtype=object),
+            "word": np.array(occurrences.words, dtype=object),
             "push": mean * mistakes,
             "mean": mean,
             "low": mean - half,
             "high": mean + half,
             "mistakes": mistakes,
             "decisive": decisive.astype(np.int64),
-            "occurrences": np.bincount(found.word, minlength=size),
+            "occurrences": np.bincount(occurrences.word, minlength=size),
         }
     )
     table = table[table["mistakes"] >= min_mistakes]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from analysis.explain.errors import ExplainError
 from analysis.explain.head import Certificate
 from analysis.explain.measures.agreement import correlation, rank_correlation
 from analysis.explain.probe import Probe
-from analysis.words.methods import cam, class_weights, gradcam, gradient
-from analysis.words.network import EMBEDDING, Reading, TextLearner, is_convolutional, layer_names, pad, read
+from analysis.explain.targets import Target, target_label
+from analysis.learner.text.batches import padded
+from analysis.words.methods import METHODS, Method
+from analysis.words.network import EMBEDDING, Reading, TextLearner, is_convolutional, layer_names, read
 from analysis.words.spans import Words, join_tokens
+from analysis.words.token_values import known_method
 
 
 @dataclass(frozen=True)
@@ -33,42 +35,67 @@ class Contributions:
 
 
 @dataclass(frozen=True)
-class WordsRow:
-    """One layer of one review: its CAM beside its Grad-CAM beside gradient x activation.
+class WordsMap:
+    """What one method says of the words at one layer: contributions, or None with the reason in `note`.
 
-    `cam_kind` is "exact" (the network's own), "probe" (of a linear probe on this layer, in the probe's logits)
-    or "none" (then `cam` is None); `cam_note` says so for the reader. `gradient_label` is "gradient × embedding"
-    at the embedding and "gradient × activation" behind it. `window` is the number of tokens, this one in their
-    middle, that a value at this layer has seen; None where it is all those before it. The correlations,
-    Pearson's and Spearman's, are of CAM and Grad-CAM over the words; nan where one of them is constant, None
-    where there is no CAM.
+    `kind` says which class weights a method uses that needs some: "exact" (the network's own), "probe" (of a
+    linear probe on this layer, in the probe's logits) or "none"; it is "" for every other method. `certificate`
+    is the proof of an exact one.
+    """
+
+    title: str
+    contributions: Contributions | None
+    note: str = ""
+    kind: str = ""
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True)
+class WordAgreement:
+    """Pearson's and Spearman's correlation of two methods over the words; nan where one of them is constant."""
+
+    correlation: float
+    rank_correlation: float
+
+
+@dataclass(frozen=True)
+class WordsRow:
+    """One layer of one review.
+
+    `maps` holds one entry a method, in the order of the registry; `agreement` compares each method with the first
+    one, where both have contributions. `window` is the number of tokens, this one in their middle, that a value at
+    this layer has seen; None where it is all those before it.
     """
 
     layer: str
     channels: int
     label: str
-    cam: Contributions | None
-    cam_kind: str
-    cam_note: str
-    gradcam: Contributions
-    gradient: Contributions
-    gradient_label: str
     window: int | None
-    probe_accuracy: float | None = None
-    certificate: Certificate | None = None
-    correlation: float | None = None
-    rank_correlation: float | None = None
+    maps: dict[str, WordsMap]
+    agreement: dict[str, WordAgreement]
 
-    def by_method(self, method: str) -> Contributions | None:
-        """Return the contributions of "cam", "gradcam" or "gradient"; None where there is no CAM."""
-        found: dict[str, Contributions | None] = {
-            "cam": self.cam,
-            "gradcam": self.gradcam,
-            "gradient": self.gradient,
-        }
-        if method not in found:
-            raise ExplainError(f"unknown method {method!r}; there are {', '.join(found)}")
-        return found[method]
+    @property
+    def best(self) -> str:
+        """Return the most truthful method: the first one that explains the network itself, and no probe of it."""
+        return next(
+            name for name, one in self.maps.items() if one.contributions is not None and one.kind != "probe"
+        )
+
+    def by_method(self, name: str) -> WordsMap:
+        """Return what a method says; raises UnknownNameError for one that does not exist."""
+        return self.maps[known_method(name).name]
+
+    def same_as(self, name: str) -> tuple[str, ...]:
+        """Return the other methods that say the same of every word as one does, up to the rounding of float32."""
+        base = self.maps[name].contributions
+        same = []
+        for other, one in self.maps.items():
+            if other == name or base is None or one.contributions is None:
+                continue
+            allowed = 1e-4 * np.abs(base.words).max(initial=0.0)
+            if np.abs(one.contributions.words - base.words).max(initial=0.0) <= allowed:
+                same.append(other)
+        return tuple(same)
 
 
 @dataclass(frozen=True)
@@ -86,7 +113,7 @@ class WordsReport:
     class_names: tuple[str, ...]
     logits: np.ndarray
     probabilities: np.ndarray
-    target: int | tuple[int, int]
+    target: Target
     target_label: str
     score: float
     bias: float | None
@@ -95,127 +122,110 @@ class WordsReport:
     notes: tuple[str, ...] = ()
 
     @property
-    def best(self) -> Contributions:
-        """Return the most truthful contributions: the exact CAM, else Grad-CAM of the last layer."""
+    def best_map(self) -> WordsMap:
+        """Return what the most truthful method says at the last layer."""
         last = self.rows[-1]
-        return last.cam if last.cam is not None and last.cam_kind == "exact" else last.gradcam
+        return last.maps[last.best]
+
+    @property
+    def best(self) -> Contributions:
+        """Return the contributions of `best_map`."""
+        contributions = self.best_map.contributions
+        assert contributions is not None  # of which `WordsRow.best` makes sure
+        return contributions
 
 
 def words_report(
     learner: TextLearner,
     text: str,
     class_names: Sequence[str],
-    target: int | tuple[int, int] | None = None,
+    target: Target | None = None,
     probes: Mapping[str, Probe] | None = None,
     layers: Sequence[str] | None = None,
 ) -> WordsReport:
-    """Explain one review at every layer, by CAM, by Grad-CAM and by gradient x activation.
+    """Explain one review at every layer, by every method.
 
     `target` is a class, a pair (a, b) for "why a rather than b", or None for the predicted class. `probes` are
     by layer name; `layers` defaults to all. Any string will do: one without a word has no contributions, and
     says so. Raises ExplainError where the target, a layer or the class names do not fit.
     """
     encoding = learner.encode(text)
-    reading = read(learner.model, pad([encoding.ids], learner.device), target, layers)
+    reading = read(learner.model, padded([encoding.ids], learner.device), target, layers, probes=probes)
     classes = reading.logits.shape[1]
     if len(class_names) != classes:
         raise ExplainError(f"{len(class_names)} class names were given, but the network has {classes} classes")
     words = join_tokens(text, encoding.tokens)
-    one = int(reading.targets[0])
-    chosen = one if reading.against is None else (one, int(reading.against[0]))
-    last = layer_names(learner.model)[-1]
     logits = reading.logits[0].double().cpu()
-    bias = reading.of_score(learner.model.head.bias.detach()) if is_convolutional(learner.model) else None  # type: ignore[union-attr, operator]
+    own = next((weights for weights in reading.class_weights.values() if weights.kind == "exact"), None)
     return WordsReport(
         words=words,
         unknown=~words.known(encoding.ids),
         class_names=tuple(class_names),
         logits=logits.numpy(),
         probabilities=logits.softmax(dim=0).numpy(),
-        target=chosen,
-        target_label=target_label(chosen, class_names),
+        target=reading.target(),
+        target_label=target_label(reading.target(), class_names),
         score=float(reading.scores()[0]),
-        bias=None if bias is None else float(bias[0]),
+        bias=None if own is None else float(reading.score.of_class(own.bias)[0]),
         left_out=encoding.left_out,
-        rows=tuple(
-            _row(learner.model, reading, name, name == last, chosen, (probes or {}).get(name), words)
-            for name in reading.activations
-        ),
+        rows=tuple(_row(learner.model, reading, layer, words) for layer in reading.activations),
         notes=_notes(words, encoding),
     )
 
 
-def target_label(target: int | tuple[int, int], class_names: Sequence[str]) -> str:
-    """Say a target in words: "positive", or "positive rather than negative"."""
-    if isinstance(target, int):
-        return class_names[target]
-    return f"{class_names[target[0]]} rather than {class_names[target[1]]}"
+def _row(model: Any, reading: Reading, layer: str, words: Words) -> WordsRow:
+    channels = reading.activations[layer].shape[2]
+    window = _window(model, layer)
+    maps = {name: _map(method, reading, layer, words, window) for name, method in METHODS.items()}
+    return WordsRow(layer, channels, _label(layer, channels), window, maps, _agreement(maps))
 
 
-def _row(
-    model: Any,
-    reading: Reading,
-    layer: str,
-    is_last: bool,
-    target: int | tuple[int, int],
-    probe: Probe | None,
-    words: Words,
-) -> WordsRow:
-    activation = reading.activations[layer]
-    values, kind, note, certificate = _cam(model, reading, layer, is_last, target, probe)
-    by_cam = None if values is None else _contributions(values, words)
-    by_gradcam = _contributions(gradcam(reading, layer), words)
-    return WordsRow(
-        layer=layer,
-        channels=activation.shape[2],
-        label=_label(layer, activation.shape[2]),
-        cam=by_cam,
-        cam_kind=kind,
-        cam_note=note,
-        gradcam=by_gradcam,
-        gradient=_contributions(gradient(reading, layer), words),
-        gradient_label="gradient × embedding" if layer == EMBEDDING else "gradient × activation",
-        probe_accuracy=None if probe is None or kind != "probe" else probe.accuracy,
-        window=_window(model, layer),
-        certificate=certificate,
-        correlation=_compared(correlation, by_cam, by_gradcam),
-        rank_correlation=_compared(rank_correlation, by_cam, by_gradcam),
+def _map(method: Method, reading: Reading, layer: str, words: Words, window: int | None) -> WordsMap:
+    """Return what a method says at a layer, or why it says nothing there."""
+    try:
+        values = method.values(reading, layer)
+    except ExplainError as refusal:
+        if method.needs_class_weights:
+            return WordsMap(f"{method.title} (none here)", None, str(refusal), "none")
+        return WordsMap(method.title_at(layer), None, str(refusal))
+    tokens = values[0, : len(words.owner)].double().cpu().numpy()
+    contributions = Contributions(tokens, words.sums(tokens), words.unplaced(tokens))
+    if not method.needs_class_weights:
+        return WordsMap(method.title_at(layer), contributions)
+    weights = reading.weights_of(layer)
+    if weights.kind == "probe":
+        title, note = f"{method.title} of a linear probe", f"{method.title} of a linear probe on this layer"
+        if weights.accuracy is not None and not math.isnan(weights.accuracy):
+            title += f" (accuracy {weights.accuracy:.2f})"
+            note += f", right on {weights.accuracy:.1%} of the validation reviews"
+        return WordsMap(title, contributions, f"{note}.", "probe")
+    # The contributions are already a share of the mean: their sum is the mean of the map over the words.
+    mean_plus_bias = float(values.double().sum() + reading.score.of_class(weights.bias)[0].double())
+    score = float(reading.scores()[0])
+    return WordsMap(
+        f"{method.title} (exact)",
+        contributions,
+        f"The network's own {method.title}: its mean over the words plus the bias is the logit. Each value has "
+        f"seen the {window} tokens around its own.",
+        "exact",
+        Certificate("exact", mean_plus_bias, score, mean_plus_bias - score),
     )
 
 
-def _cam(
-    model: Any, reading: Reading, layer: str, is_last: bool, target: int | tuple[int, int], probe: Probe | None
-) -> tuple[Tensor | None, str, str, Certificate | None]:
-    """Return values (1, L), kind, note and certificate of the most truthful CAM there is for a layer."""
-    if is_last and is_convolutional(model):
-        values = cam(reading, layer, class_weights(model))
-        bias = reading.of_score(model.head.bias.detach())
-        # the contributions are already a share of the mean: their sum is the mean of the CAM over the words
-        said, score = float(values.double().sum() + bias[0].double()), float(reading.scores()[0])
-        note = "The network's own CAM: its mean over the words plus the bias is the logit. Each value has seen "
-        note += f"the {_window(model, layer)} tokens around its own."
-        return values, "exact", note, Certificate("exact", said, score, said - score)
-    if probe is None:
-        return None, "none", "The network has no class weights at this layer.", None
-    activation = reading.activations[layer]
-    if probe.weight.shape != (reading.logits.shape[1], activation.shape[2]):
-        raise ExplainError(
-            f"the probe of layer {layer!r} has weights of shape {probe.weight.shape}, but the layer "
-            f"has {activation.shape[2]} channels and the network {reading.logits.shape[1]} classes; fit them again"
-        )
-    note = f"CAM of a linear probe on this layer, right on {probe.accuracy:.1%} of the validation reviews."
-    return cam(reading, layer, torch.from_numpy(probe.weight)), "probe", note, None
-
-
-def _contributions(values: Tensor, words: Words) -> Contributions:
-    tokens = values[0, : len(words.owner)].double().cpu().numpy()
-    return Contributions(tokens, words.sums(tokens), words.unplaced(tokens))
-
-
-def _compared(measure: Any, first: Contributions | None, second: Contributions) -> float | None:
-    if first is None:
-        return None
-    return measure(first.words, second.words) if len(first.words) > 1 else float("nan")
+def _agreement(maps: Mapping[str, WordsMap]) -> dict[str, WordAgreement]:
+    first, *others = maps
+    base = maps[first].contributions
+    agreement = {}
+    for name in others:
+        other = maps[name].contributions
+        if base is None or other is None:
+            continue
+        measured = [
+            measure(base.words, other.words) if len(base.words) > 1 else math.nan
+            for measure in (correlation, rank_correlation)
+        ]
+        agreement[name] = WordAgreement(*measured)
+    return agreement
 
 
 def _label(layer: str, channels: int) -> str:

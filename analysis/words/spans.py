@@ -1,4 +1,4 @@
-"""Tokens joined back into the words of a text, so that painting them gives the text again to the character.
+"""Tokens joined back into the words of a text, so that colouring them shows the same text, character by character.
 
 A network reads tokens: "didn't" is "did" and "n't" to it, and a capital letter may be a token of its own. A
 reader reads words. Contributions add up, so those of a word's tokens are summed.
@@ -83,7 +83,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text to be painted: `word` is the index of the word it is, None between words.
+    """A part of a text to colour: `word` is the index of the word it is, None between words.
 
     `text` is raw: it may be markup. `html` is the same, escaped, so that a page shows it and never runs it.
     """
@@ -136,20 +136,20 @@ def join_tokens(text: str, tokens: Sequence[Token]) -> Words:
 
 
 def pieces(words: Words) -> tuple[Piece, ...]:
-    """Cut a text into words and what lies between them; joined, the pieces are the text."""
-    cut, found = 0, []
+    """Cut a text into words and what stands between them; joined, the pieces are the text."""
+    cut, parts = 0, []
     for index, word in enumerate(words.words):
         if cut < word.start:
-            found.append(Piece(words.text[cut : word.start], None))
-        found.append(Piece(word.text, index))
+            parts.append(Piece(words.text[cut : word.start], None))
+        parts.append(Piece(word.text, index))
         cut = word.stop
     if cut < len(words.text):
-        found.append(Piece(words.text[cut:], None))
-    return tuple(found)
+        parts.append(Piece(words.text[cut:], None))
+    return tuple(parts)
 
 
 def ends_sentence(words: Words, index: int) -> bool:
-    """Say whether a sentence ends with a word: it is such a mark, or a line ends or markup stands after it."""
+    """Return whether a sentence ends with a word: it is a mark such as ".", or a line break or markup follows."""
     word = words.words[index]
     if not word.spoken and any(character in _SENTENCE_ENDS for character in word.text):
         return True
@@ -158,7 +158,7 @@ def ends_sentence(words: Words, index: int) -> bool:
 
 
 def _continues(before: str, after: str) -> bool:
-    """Whether a token goes on with the word of the token that stands right before it."""
+    """Return whether a token belongs to the same word as the token right before it."""
     if after[0] in _APOSTROPHES:
         return len(after) > 1 and after[1].isalpha() and _joins(before[-1])
     return _joins(before[-1]) and _joins(after[0])

@@ -1,4 +1,4 @@
-"""The words of one review that say most, each word's occurrences added up."""
+"""The strongest words of one review, each word's occurrences added up."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def strongest_words(words: Words, values: np.ndarray, count: int = 12) -> pd.Dat
             "contribution": np.asarray(values, dtype=np.float64)[spoken],
         }
     )
-    found = table.groupby("word", sort=True)["contribution"].agg(["sum", "size"]).reset_index()
-    found.columns = pd.Index(["word", "contribution", "occurrences"])
-    found = found.sort_values("contribution", ascending=False, kind="stable", ignore_index=True)
-    speaking_for = found[found["contribution"] > 0].head(count)
-    against = found[found["contribution"] < 0].tail(count)
+    sums = table.groupby("word", sort=True)["contribution"].agg(["sum", "size"]).reset_index()
+    sums.columns = pd.Index(["word", "contribution", "occurrences"])
+    sums = sums.sort_values("contribution", ascending=False, kind="stable", ignore_index=True)
+    speaking_for = sums[sums["contribution"] > 0].head(count)
+    against = sums[sums["contribution"] < 0].tail(count)
     return pd.concat([speaking_for, against], ignore_index=True)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.explain.errors import UnknownNameError, closest
+from analysis.explain.targets import Target
 from analysis.words.lexicon import Lexicon, LexiconAgreement, LexiconError, lexicon_agreement, sure_words, vader
-from analysis.words.report import Contributions, WordsReport
+from analysis.words.report import Contributions, WordsMap, WordsReport
 
 _RANKED = ("word", "mean", "low", "high", "evidence", "occurrences", "reviews")
 
@@ -40,33 +41,36 @@ def review_table(report: WordsReport, contributions: Contributions | None = None
     )
 
 
-def review_summary(report: WordsReport, contributions: Contributions | None = None) -> str:
-    """Say in a few lines what is predicted, what is explained, and what the contributions add up to."""
-    given = contributions or report.best
+def review_summary(report: WordsReport, shown: WordsMap | None = None) -> str:
+    """Return a few lines: what is predicted, what is explained, and what the contributions add up to.
+
+    `shown` is a map with contributions, by default the report's best.
+    """
+    shown = shown or report.best_map
+    contributions, certificate = shown.contributions or report.best, shown.certificate
     chances = ", ".join(
         f"{name} {p:.1%}" for name, p in zip(report.class_names, report.probabilities, strict=True)
     )
     lines = [f"Predicted: {chances}", f"Explained: {report.target_label}, score {report.score:+.4f}"]
-    certificate = report.rows[-1].certificate
-    if certificate is not None and given is report.rows[-1].cam:
+    if certificate is not None:
         lines.append(
-            f"Words {given.words.sum() + given.unplaced:+.4f} and bias {report.bias:+.4f} make "
+            f"Words {contributions.words.sum() + contributions.unplaced:+.4f} and bias {report.bias:+.4f} make "
             f"{certificate.mean_plus_bias:+.4f}; off the score by {certificate.residual:.1e}"
         )
     else:
-        lines.append(f"The words add up to {given.words.sum():+.4f}, an estimate: not the score")
+        lines.append(f"The words add up to {contributions.words.sum():+.4f}, an estimate: not the score")
     return "\n".join([*lines, *report.notes])
 
 
-def agreement_sentence(found: LexiconAgreement) -> str:
-    """Say how far a ranking agrees with a lexicon, with its intervals."""
-    if not found.words:
-        return f"None of the {found.ranked} ranked words is in the {found.lexicon} lexicon."
+def agreement_sentence(both: LexiconAgreement) -> str:
+    """Return a sentence on how far a ranking agrees with a lexicon, with its intervals."""
+    if not both.words:
+        return f"None of the {both.ranked} ranked words is in the {both.lexicon} lexicon."
     return (
-        f"{found.words} of {found.ranked} ranked words are in the {found.lexicon} lexicon: rank correlation "
-        f"{found.rank_correlation:.2f} ({found.rank_low:.2f} to {found.rank_high:.2f}), same sign "
-        f"{found.sign_accuracy:.0%} ({found.sign_low:.0%} to {found.sign_high:.0%}; {found.chance:.0%} by always "
-        f"saying the commoner sign), by occurrence {found.sign_accuracy_by_occurrence:.0%}."
+        f"{both.words} of {both.ranked} ranked words are in the {both.lexicon} lexicon: rank correlation "
+        f"{both.rank_correlation:.2f} ({both.rank_low:.2f} to {both.rank_high:.2f}), same sign "
+        f"{both.sign_accuracy:.0%} ({both.sign_low:.0%} to {both.sign_high:.0%}; {both.chance:.0%} by always "
+        f"saying the commoner sign), by occurrence {both.sign_accuracy_by_occurrence:.0%}."
     )
 
 
@@ -78,12 +82,10 @@ def compared_with_vader(ranking: pd.DataFrame) -> tuple[Lexicon | None, str]:
         return None, str(error)
     every = agreement_sentence(lexicon_agreement(ranking, lexicon))
     sure = agreement_sentence(lexicon_agreement(sure_words(ranking), lexicon))
-    return lexicon, f"{every}\nOf those whose interval leaves 0 out: {sure}"
+    return lexicon, f"{every}\nOf those whose interval does not contain 0: {sure}"
 
 
-def chosen_target(
-    target: str | None, against: str | None, class_names: Sequence[str]
-) -> int | tuple[int, int] | None:
+def chosen_target(target: str | None, against: str | None, class_names: Sequence[str]) -> Target | None:
     """Return the class or the pair that two names mean, None where none was given.
 
     Raises UnknownNameError for a name that is no class.

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from analysis.explain.errors import ExplainError
-from analysis.explain.targets import ClassTargets, resolve_targets
-from analysis.words.network import TextLearner, predict_ids, read_start, scores
+from analysis.explain.targets import Target, score_of
+from analysis.words.network import TextLearner, predict_ids, read_start
 from analysis.words.spans import Words
 
 
@@ -26,8 +24,10 @@ class Edit:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A text and what the learner says of it: `logits` and `probabilities` float64 (K,), `score` the explained
-    number (a logit, or a difference of two)."""
+    """A text and its prediction: `logits` and `probabilities` float64 (K,), `score` the explained number.
+
+    The score is a logit, or the difference of two.
+    """
 
     text: str
     logits: np.ndarray
@@ -39,21 +39,21 @@ class Predicted:
 class WhatIf:
     """A review before and after each set of edits; all scores are of `target`, that of the review as it was."""
 
-    target: int | tuple[int, int]
+    target: Target
     before: Predicted
     after: tuple[Predicted, ...]
 
     @property
     def changes(self) -> np.ndarray:
-        """(N,) float64: score after minus score before; negative where what was taken spoke for the target."""
+        """Return score after minus score before (N,) float64; negative where lost words spoke for the target."""
         return np.array([one.score - self.before.score for one in self.after])
 
 
 def edited(text: str, edits: Sequence[Edit]) -> str:
-    """Return a text with edits made; their spans are those of the text as it was.
+    """Return a text after edits; their spans are those of the text before them.
 
-    What is struck out takes the white space before it along where white space follows too, and leaves a space
-    where two words would otherwise grow together. Raises ExplainError where spans overlap or lie outside.
+    Where a removed part has white space on both sides, the white space before it is removed too; a space remains
+    where two words would otherwise join. Raises ExplainError where spans overlap or lie outside.
     """
     parts: list[str] = []
     place = 0
@@ -71,28 +71,28 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
 
 
 def _merged(text: str, edits: Sequence[Edit]) -> list[Edit]:
-    """Return edits in order, what is struck out side by side as one."""
-    found: list[Edit] = []
+    """Return edits in order; neighbours that are both struck out become one edit."""
+    merged: list[Edit] = []
     for edit in sorted(edits, key=lambda one: (one.start, one.stop)):
-        if not (found[-1].stop if found else 0) <= edit.start <= edit.stop <= len(text):
+        if not (merged[-1].stop if merged else 0) <= edit.start <= edit.stop <= len(text):
             raise ExplainError(
                 f"the edit of characters {edit.start} to {edit.stop} overlaps another one, or lies outside a text "
                 f"of {len(text)} characters"
             )
         if edit.start == edit.stop and not edit.replacement:
             continue
-        if found and not edit.replacement and not found[-1].replacement and found[-1].stop == edit.start:
-            found[-1] = Edit(found[-1].start, edit.stop)
+        if merged and not edit.replacement and not merged[-1].replacement and merged[-1].stop == edit.start:
+            merged[-1] = Edit(merged[-1].start, edit.stop)
         else:
-            found.append(edit)
-    return found
+            merged.append(edit)
+    return merged
 
 
 def what_if(
     learner: TextLearner,
     text: str,
     variants: Sequence[Sequence[Edit]],
-    target: int | tuple[int, int] | None = None,
+    target: Target | None = None,
 ) -> WhatIf:
     """Predict a text as it is and after each set of edits, in one go.
 
@@ -100,42 +100,37 @@ def what_if(
     target that does not fit.
     """
     texts = [text, *(edited(text, edits) for edits in variants)]
-    chosen, found = predict_texts(learner, texts, target)
-    return WhatIf(chosen, found[0], tuple(found[1:]))
+    chosen, predictions = predict_texts(learner, texts, target)
+    return WhatIf(chosen, predictions[0], tuple(predictions[1:]))
 
 
 def strike_each(
     learner: TextLearner,
     words: Words,
-    target: int | tuple[int, int] | None = None,
+    target: Target | None = None,
     which: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """(W,) float64: how far the score falls when a word is struck out, nan for words that were not tried.
+    """Return how far the score falls when a word is struck out (W,) float64, nan for words that were not tried.
 
-    This is what a word's contribution should foretell: positive where the word spoke for the target. `which`
+    A word's contribution should predict this number: it is positive where the word spoke for the target. `which`
     are the words to try, all where it is None; each costs a prediction.
     """
     tried = list(range(len(words)) if which is None else which)
     variants = [[Edit(words.words[index].start, words.words[index].stop)] for index in tried]
-    found = np.full(len(words), np.nan)
+    falls = np.full(len(words), np.nan)
     if tried:
-        found[tried] = -what_if(learner, words.text, variants, target).changes
-    return found
+        falls[tried] = -what_if(learner, words.text, variants, target).changes
+    return falls
 
 
 def predict_texts(
-    learner: TextLearner, texts: Sequence[str], target: int | tuple[int, int] | None = None
-) -> tuple[int | tuple[int, int], list[Predicted]]:
+    learner: TextLearner, texts: Sequence[str], target: Target | None = None
+) -> tuple[Target, list[Predicted]]:
     """Predict texts, all scored for one target: that given, or the class predicted for the first text."""
     logits = predict_ids(learner, [read_start(learner, text).ids for text in texts]).double()
-    chosen, against = resolve_targets(_for_all(target, logits), logits)
-    known = int(chosen[0]) if against is None else (int(chosen[0]), int(against[0]))
-    found = scores(logits, chosen, against)
-    return known, [
+    chosen = int(logits[0].argmax()) if target is None else target
+    scores = score_of(chosen, logits).of(logits)
+    return chosen, [
         Predicted(text, row.numpy(), row.softmax(dim=0).numpy(), float(score))
-        for text, row, score in zip(texts, logits, found, strict=True)
+        for text, row, score in zip(texts, logits, scores, strict=True)
     ]
-
-
-def _for_all(target: int | tuple[int, int] | None, logits: Tensor) -> ClassTargets:
-    return torch.full((len(logits),), int(logits[0].argmax())) if target is None else target

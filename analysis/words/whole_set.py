@@ -1,4 +1,4 @@
-"""Everything the Words page shows of a whole validation set: made once, kept, read again in a moment."""
+"""Everything the Words page shows of a whole validation set: computed once, kept, and read again quickly."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.explain.targets import Target
 from analysis.home import home
 from analysis.progress import Report, silent, within
 from analysis.runs import Run
@@ -21,8 +22,8 @@ from analysis.words.occurrences import collect
 from analysis.words.ranking import rank_words, words_of_mistakes
 
 CURVE_REVIEWS = 100
-"""Reviews whose words are struck out one after the other; each takes some hundred predictions."""
-LEAST = 2  # reviews a word has to stand in: an interval needs two
+"""Reviews whose words are struck out one after the other; each needs about a hundred predictions."""
+LEAST = 2  # reviews that a word has to occur in: an interval needs two
 FRACTIONS = np.linspace(0.0, 1.0, 11)
 _RANKED, _MISTAKES = 0.5, 0.65  # shares of the time at which these parts are done
 
@@ -50,7 +51,7 @@ def make_word_set(
     learner: TextLearner,
     predictions: pd.DataFrame,
     class_names: Sequence[str],
-    target: int | tuple[int, int],
+    target: Target,
     report: Report = silent,
 ) -> WordSet:
     """Rank the words of a validation set (`Run.predictions`) and put the ranking to the test.
@@ -59,8 +60,8 @@ def make_word_set(
     """
     names = list(class_names)
     texts = predictions["text"].tolist()
-    found = collect(learner, texts, target, report=within(report, 0.0, _RANKED))
-    ranking = rank_words(found, LEAST)
+    occurrences = collect(learner, texts, target, report=within(report, 0.0, _RANKED))
+    ranking = rank_words(occurrences, LEAST)
     labels, predicted = ([names.index(name) for name in predictions[column]] for column in ("label", "predicted"))
     mistakes = words_of_mistakes(learner, texts, labels, predicted, report=within(report, _RANKED, _MISTAKES))
     chosen = _spread(len(texts), CURVE_REVIEWS)
@@ -72,12 +73,12 @@ def make_word_set(
 
 def mean_curves(curves: Sequence[WordCurves | None]) -> pd.DataFrame:
     """Return the mean over reviews of their curves, read off at the `FRACTIONS`: see `WordSet.curves`."""
-    there = [one for one in curves if one is not None and len(one.random_deletion)]
+    complete = [one for one in curves if one is not None and len(one.random_deletion)]
     rows = []
     for kind in ("deletion", "insertion"):
         for order, name in (("contribution", kind), ("random", f"random_{kind}")):
-            read = [np.interp(FRACTIONS, one.fractions, _mean(getattr(one, name))) for one in there]
-            for fraction, value in zip(FRACTIONS, np.mean(read, axis=0) if read else (), strict=False):
+            values = [np.interp(FRACTIONS, one.fractions, _mean(getattr(one, name))) for one in complete]
+            for fraction, value in zip(FRACTIONS, np.mean(values, axis=0) if values else (), strict=False):
                 rows.append((order, kind, float(fraction), float(value)))
     return pd.DataFrame(rows, columns=["order", "kind", "fraction", "probability"])
 
@@ -91,8 +92,8 @@ def _spread(count: int, most: int) -> list[int]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
 
 
-def kept_set(run: Run, target: int | tuple[int, int]) -> WordSet | None:
-    """Return what was kept of a run as it is now; None where it has to be made (again)."""
+def kept_set(run: Run, target: Target) -> WordSet | None:
+    """Return the set that was kept of a run as it is now; None where it has to be computed (again)."""
     return read_set(kept_folder(run, target))
 
 
@@ -106,7 +107,7 @@ def read_set(folder: Path) -> WordSet | None:
         return None
 
 
-def save_set(found: WordSet, run: Run, target: int | tuple[int, int]) -> Path:
+def save_set(words: WordSet, run: Run, target: Target) -> Path:
     """Keep a set, in one step: a reader sees all of it or nothing."""
     folder = kept_folder(run, target)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,7 @@ def save_set(found: WordSet, run: Run, target: int | tuple[int, int]) -> Path:
     try:
         temporary.mkdir()
         for field in fields(WordSet):
-            getattr(found, field.name).to_parquet(temporary / f"{field.name}.parquet")
+            getattr(words, field.name).to_parquet(temporary / f"{field.name}.parquet")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
     finally:
@@ -123,10 +124,10 @@ def save_set(found: WordSet, run: Run, target: int | tuple[int, int]) -> Path:
     return folder
 
 
-def kept_folder(run: Run, target: int | tuple[int, int]) -> Path:
+def kept_folder(run: Run, target: Target) -> Path:
     """Return where a set of a run as it is now lies, or will."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", run.name)[:80]
-    made = run.manifest.files["weights.safetensors"][:12]
-    read = run.manifest.files["predictions.parquet"][:8]
+    weights = run.manifest.files["weights.safetensors"][:12]
+    table = run.manifest.files["predictions.parquet"][:8]
     score = str(target) if isinstance(target, int) else f"{target[0]}-{target[1]}"
-    return home() / "words" / f"{name}-{made}-{read}-{score}"
+    return home() / "words" / f"{name}-{weights}-{table}-{score}"

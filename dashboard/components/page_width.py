@@ -1,7 +1,7 @@
-"""How wide the page is in the browser, which Streamlit does not say.
+"""The width of the page in the browser, which Streamlit does not report.
 
-A figure is drawn on the server for a number of columns; this small component tells how many pixels there are
-and asks for a new run when that changes.
+A figure of panels is drawn on the server for a certain width. This small component measures the width in the
+browser and makes Streamlit run the page again when it changes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import streamlit as st
 
 from dashboard import state
 
-STEP = 40  # pixels; smaller changes are no reason to draw anew
-ASSUMED = 1000  # until the browser has said it
+STEP = 40  # pixels; a smaller change does not draw the page again
+DEFAULT_WIDTH = 1000  # pixels, until the browser reports the real width
 
 _JS = """
 export default function (component) {
@@ -24,13 +24,13 @@ export default function (component) {
     parentElement.appendChild(ruler)
   }
   let timer
-  const tell = () => {
+  const report = () => {
     const width = Math.floor(ruler.clientWidth / data.step) * data.step
-    if (width > 0 && width !== data.known) setStateValue("pixels", width)
+    if (width > 0 && width !== data.current) setStateValue("pixels", width)
   }
   const observer = new ResizeObserver(() => {
     clearTimeout(timer)
-    timer = setTimeout(tell, 150)
+    timer = setTimeout(report, 150)
   })
   observer.observe(ruler)
   return () => {
@@ -42,12 +42,12 @@ export default function (component) {
 
 
 def page_width() -> int:
-    """Pixels of the container that this is called in, rounded down; the last ones known, or a guess."""
+    """Return the width in pixels of the container that this is called in: the last one reported, or a default."""
     mount = st.components.v2.component("camlens_page_width", js=_JS)
-    known = st.session_state.get(state.WIDTH)
-    told = mount(
-        key="page_width_ruler", data={"known": known, "step": STEP}, height=1, on_pixels_change=lambda: None
+    current = st.session_state.get(state.WIDTH)
+    pixels = mount(
+        key="page_width_ruler", data={"current": current, "step": STEP}, height=1, on_pixels_change=lambda: None
     ).pixels
-    if told:
-        st.session_state[state.WIDTH] = known = int(told)
-    return known or ASSUMED
+    if pixels:
+        st.session_state[state.WIDTH] = current = int(pixels)
+    return current or DEFAULT_WIDTH

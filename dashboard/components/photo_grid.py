@@ -1,6 +1,6 @@
-"""A grid of photos of which each can be clicked or reached with the Tab key.
+"""A grid of photos; each can be clicked, or reached with the Tab key.
 
-Streamlit's own image element can't be clicked without leaving the page's session, hence this small component.
+A click on Streamlit's own image element would have to open a link and so lose the page's session.
 """
 
 from __future__ import annotations
@@ -70,7 +70,16 @@ export default function (component) {
 
 @dataclass(frozen=True)
 class Photo:
-    """One card: `jpeg` are the thumbnail's bytes, or None with the `problem` in words."""
+    """One card.
+
+    Attributes
+    ----------
+    id : returned when the card is clicked.
+    name : of the picture.
+    verdict, detail : the two lines under the photo, true and predicted class and how sure.
+    jpeg : bytes of the thumbnail, or None.
+    problem : why there is no thumbnail.
+    """
 
     id: str
     name: str
@@ -81,7 +90,7 @@ class Photo:
 
 
 def photo_grid(photos: list[Photo], key: str) -> str | None:
-    """Show the photos; returns the id of the one that was clicked since the last run, else None."""
+    """Show the photos and return the id of the one that was clicked since the last run, else None."""
     mount = st.components.v2.component("camlens_photo_grid", css=_CSS, js=_JS)
     cards = [
         {

@@ -1,6 +1,6 @@
-"""Cards of reviews of which each can be clicked or reached with the Tab key.
+"""Cards of reviews; each can be clicked, or reached with the Tab key.
 
-A review is somebody else's text and may hold markup: it is set as text and never read as HTML or Markdown.
+A review comes from strangers and may hold markup: the browser gets it as text, never as HTML or Markdown.
 """
 
 from __future__ import annotations
@@ -61,7 +61,14 @@ export default function (component) {
 
 @dataclass(frozen=True)
 class ReviewCard:
-    """One card: the review's id, true and predicted class, how sure, and some of its text."""
+    """One card.
+
+    Attributes
+    ----------
+    id : of the review, returned when the card is clicked.
+    verdict, detail : true and predicted class, and how sure.
+    text : the beginning of the review.
+    """
 
     id: str
     verdict: str
@@ -70,7 +77,7 @@ class ReviewCard:
 
 
 def review_cards(cards: list[ReviewCard], key: str) -> str | None:
-    """Show the cards; returns the id of the one that was clicked since the last run, else None."""
+    """Show the cards and return the id of the one that was clicked since the last run, else None."""
     mount = st.components.v2.component("camlens_review_cards", css=_CSS, js=_JS)
     data = {"reviews": [asdict(card) for card in cards]}
     return mount(key=key, data=data, on_opened_change=lambda: None).opened

@@ -1,6 +1,6 @@
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
-  const made = (tag, className, text) => {
+  const create = (tag, className, text) => {
     const element = document.createElement(tag)
     if (className) element.className = className
     if (text !== undefined) element.textContent = text
@@ -31,30 +31,30 @@ export default function (component) {
   paint()
 
   function build() {
-    const top = made("div", "root")
-    const bar = made("label", "bar")
-    const slider = made("input", "slider")
+    const top = create("div", "root")
+    const bar = create("label", "bar")
+    const slider = create("input", "slider")
     Object.assign(slider, { type: "range", min: 0, max: data.layers.length - 1, step: 1 })
     slider.value = data.layers.length - 1
     slider.setAttribute("aria-label", "Layer")
-    bar.append(made("span", "", "Layer"), slider, made("span", "layer"))
-    const panels = made("div", "panels")
+    bar.append(create("span", "", "Layer"), slider, create("span", "layer"))
+    const panels = create("div", "panels")
     data.layers[0].panels.forEach(() => {
-      const panel = made("div", "panel")
-      const legend = made("div", "legend")
-      legend.append(made("span", "low"), made("span", "ramp"), made("span", "high"))
-      const text = made("div", "text")
+      const panel = create("div", "panel")
+      const legend = create("div", "legend")
+      legend.append(create("span", "low"), create("span", "ramp"), create("span", "high"))
+      const text = create("div", "text")
       text.tabIndex = 0
       data.pieces.forEach(([characters, word], place) => {
         const last = place === data.pieces.length - 1
-        const span = made("span", word < 0 ? (last ? "unread" : "") : "w", characters)
+        const span = create("span", word < 0 ? (last ? "unread" : "") : "w", characters)
         if (word >= 0) span.dataset.word = word
         text.append(span)
       })
-      panel.append(made("div", "title"), legend, made("div", "note"), text)
+      panel.append(create("div", "title"), legend, create("div", "note"), text)
       panels.append(panel)
     })
-    top.append(bar, panels, made("div", "readout"))
+    top.append(bar, panels, create("div", "readout"))
     slider.oninput = () => top.paint()
     const texts = [...panels.querySelectorAll(".text")]
     texts.forEach((text) => {

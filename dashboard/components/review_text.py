@@ -1,7 +1,7 @@
-"""A review with its words coloured, in one panel a method, with a slider through the layers.
+"""A review with coloured words: one panel for each method, and a slider through the layers.
 
-Colours change in the browser, without asking the server. The text is somebody else's and may hold markup: it
-is set as text, piece by piece, and never read as HTML or Markdown.
+The colours change in the browser, without a request to the server. The text comes from strangers and may hold
+markup: the browser gets it as text, piece by piece, never as HTML or Markdown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dashboard.figures.words_colours import WordColours
 from dashboard.figures.words_panels import WordsLayer
 
 _HERE = Path(__file__).parent
-DIGITS = 5  # of the contributions that are sent
+DIGITS = 5  # after the decimal point of the contributions that are sent
 
 
 def review_text(
@@ -24,14 +24,17 @@ def review_text(
     pieces: list[tuple[str, int]],
     edits: Mapping[int, str],
     colours: WordColours,
-    explained: str,
     key: str,
     on_word: Callable[[int], None],
 ) -> None:
-    """Show the panels, the last layer first; calls `on_word` with the index of a word that was clicked.
+    """Show the panels at the last layer, and call `on_word` with the index of a word that is clicked.
 
-    pieces : the text in pieces (characters, index of the word or -1).
-    edits : index of a word -> what stands in its place, "" where it is struck out.
+    Parameters
+    ----------
+    layers : the slider's positions, see `words_layers`.
+    pieces : the text in pieces (characters, index of the word or -1), see `shown_pieces`.
+    edits : by index of a word: the text that replaces it, "" where the word is struck out.
+    key : of the component in the session state.
     """
     mount = st.components.v2.component(
         "camlens_review_text",
@@ -48,7 +51,6 @@ def review_text(
         "pieces": pieces,
         "edits": {str(word): text for word, text in edits.items()},
         "colours": asdict(colours),
-        "explained": explained,
         "layers": [
             {
                 "label": layer.label,

@@ -1,1 +1,1 @@
-"""Pure functions from a report or a table to a chart; nothing here knows Streamlit or the model."""
+"""Pure functions from a report or a table to a figure; none of them imports Streamlit or runs a model."""

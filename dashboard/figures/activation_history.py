@@ -1,4 +1,4 @@
-"""Activations while the network learned: mean, deviation and share near zero, and the coloured histograms."""
+"""Activations during training: mean, standard deviation and share near zero, and their histograms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ COLUMNS = 3
 
 
 def history_chart(history: ActivationHistory, labels: Sequence[str], theme: Theme = "light") -> alt.VConcatChart:
-    """Three plots over the recorded batches, a line a layer, first dark, last bright; a rule ends a phase."""
+    """Return three plots over the recorded batches, with one line for each layer.
+
+    The first layer is dark, the last one bright. A dashed vertical line separates the phases of training.
+
+    Parameters
+    ----------
+    labels : readable names of the layers, in the history's order.
+    """
     ink = INKS[theme]
     steps = history.mean.shape[1]
     table = pd.DataFrame(
@@ -59,15 +66,16 @@ def history_chart(history: ActivationHistory, labels: Sequence[str], theme: Them
 
 
 def _shades(count: int, theme: Theme) -> list[str]:
-    """Viridis from the first layer to the last, without the end that the page's background swallows."""
+    """Return colours of Viridis from the first layer to the last, without those close to the page's background."""
     ends = (0.3, 1.0) if theme == "dark" else (0.0, 0.85)
     return [to_hex(colormap("Viridis")(at)) for at in np.linspace(*ends, count)]
 
 
 def histogram_figure(history: ActivationHistory, labels: Sequence[str], theme: Theme = "light") -> go.Figure:
-    """fastai's colourful dimension: a picture a layer, training batches to the right, values 0 to 10 upwards.
+    """Return one histogram for each layer: training batches to the right, values 0 to 10 upwards.
 
-    The colour is the logarithm of the count, on a scale of each layer's own.
+    fastai calls this the colourful dimension. The colour is the logarithm of the count; each layer has a colour
+    scale of its own. The arguments are those of `history_chart`.
     """
     ink = INKS[theme]
     rows = -(-len(labels) // COLUMNS)

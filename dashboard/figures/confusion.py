@@ -1,8 +1,9 @@
-"""The confusion matrix as a grid one can click."""
+"""The confusion matrix as a chart whose cells can be clicked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -13,17 +14,24 @@ from dashboard.figures.palette import INKS, Theme
 CELL = "cell"
 """Name of the selection: `event.selection["cell"]` is `[{"true": ..., "predicted": ...}]` after a click."""
 
-FAINTEST = 0.18  # an error that happened once must still be seen among hundreds
+FAINTEST = 0.18  # shade of the rarest count: an error that happened once must be visible among hundreds
 
 
 def confusion_cells(matrix: pd.DataFrame | np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """One line a cell: true, predicted, count, share of its row, and its shade.
+    """Return one row for each cell: true, predicted, count, share, shade and kind.
 
-    `matrix` counts true classes in rows and predicted ones in columns, in the order of `class_names`.
-    The shade is what the colour shows: on the diagonal the share of its row, 0 to 1; off it the share
-    relative to the largest share of any error, from -1 to 0; 0 where the count is 0.
+    The share is the cell's part of all images of its true class. The shade is what the colour shows: for right
+    predictions the share, 0 to 1; for errors the share relative to the largest share of any error, -1 to 0.
+    It is 0 where the count is 0, and at least `FAINTEST` in size elsewhere.
 
-    Raises ValueError when the matrix is not classes x classes.
+    Parameters
+    ----------
+    matrix : counts, classes x classes: true classes in rows, predicted classes in columns.
+    class_names : in the order of the rows and columns.
+
+    Raises
+    ------
+    ValueError : when the matrix is not classes x classes.
     """
     counts = np.asarray(matrix, dtype=np.int64)
     classes = len(class_names)
@@ -52,9 +60,10 @@ def confusion_cells(matrix: pd.DataFrame | np.ndarray, class_names: Sequence[str
 def confusion_chart(
     matrix: pd.DataFrame | np.ndarray, class_names: Sequence[str], theme: Theme = "light"
 ) -> alt.LayerChart:
-    """True classes down, predicted classes across; blue is right, orange is wrong, darker is more of a row.
+    """Return the confusion matrix with true classes in rows and predicted classes in columns.
 
-    A click on a cell selects it under the name `CELL`; a double click clears the selection.
+    Blue is right, orange is wrong; a darker cell holds more of its true class. A click on a cell selects it under
+    the name `CELL`, a double click clears the selection. The arguments are those of `confusion_cells`.
     """
     ink = INKS[theme]
     cells = confusion_cells(matrix, class_names)
@@ -62,8 +71,8 @@ def confusion_chart(
     many = len(names) > 12
     step = 18 if many else max(56, min(110, 320 // len(names)))
     size = 10 if many else 16
-    picked = alt.selection_point(name=CELL, fields=["true", "predicted"], on="click", empty=True)
-    axis = {
+    click = alt.selection_point(name=CELL, fields=["true", "predicted"], on="click", empty=True)
+    axis: dict[str, Any] = {
         "labelLimit": 260,
         "labelOverlap": False,
         "labelFlush": False,
@@ -86,7 +95,7 @@ def confusion_chart(
         color=alt.Color("shade:Q", legend=None).scale(
             domain=[-1, 0, 1], range=[ink.bad, ink.surface, ink.good], interpolate="rgb"
         ),
-        opacity=alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.45)),
+        opacity=alt.when(click).then(alt.value(1.0)).otherwise(alt.value(0.45)),
     )
     strong = "abs(datum.shade) > 0.55"
     on_strong = "white" if theme == "light" else "black"
@@ -98,4 +107,4 @@ def confusion_chart(
             color=alt.condition(strong, alt.value(on_strong), alt.value(ink.text)),
         )
     )
-    return alt.layer(rectangles.add_params(picked), text).properties(width=alt.Step(step), height=alt.Step(step))
+    return alt.LayerChart(layer=[rectangles.add_params(click), text], width=alt.Step(step), height=alt.Step(step))

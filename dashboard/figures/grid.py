@@ -1,23 +1,30 @@
-"""Where the panels of a figure stand: a grid that wraps, measured in pixels and handed out as parts of it."""
+"""Where the panels of a figure lie: a grid that wraps, computed in pixels, given to Plotly as fractions."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-GAP = 16  # pixels between two panels of a row
+# All in pixels
+GAP = 16  # between two panels of a row
 BAR = 38  # a colour bar and its numbers
 LINE = 17  # a line of a title
 MARGIN = 8  # left and right of the figure
+WIDEST = 480  # a wider panel shows the same cells larger and pushes the next row off the screen
+
 MOST_COLUMNS = 4
-WIDEST = 480  # pixels: wider panels show the same cells larger and push the next row off the screen
 
 
 @dataclass(frozen=True)
 class Grid:
-    """So many panels in so many columns, each as wide as there is room for.
+    """Panels of one size in rows and columns, each as wide as the figure allows.
 
-    width: pixels of the whole figure. aspect: height of a panel over its width. lines: of the titles.
+    Attributes
+    ----------
+    panels, columns : how many.
+    width : of the whole figure, in pixels.
+    aspect : height of a panel divided by its width.
+    lines : of text above each panel.
     """
 
     panels: int
@@ -32,47 +39,55 @@ class Grid:
         return math.ceil(self.panels / self.columns)
 
     @property
-    def inner(self) -> int:
-        """Pixels between the margins."""
+    def inner_width(self) -> int:
+        """Pixels between the left and the right margin."""
         return self.width - 2 * MARGIN
 
     @property
     def panel_width(self) -> float:
-        """Pixels of one panel, from left to right."""
-        return min((self.inner - GAP * (self.columns - 1)) / self.columns, WIDEST)
+        """Width of one panel in pixels."""
+        return min((self.inner_width - GAP * (self.columns - 1)) / self.columns, WIDEST)
 
     @property
-    def title(self) -> int:
-        """Pixels above a panel that its title takes."""
+    def title_height(self) -> int:
+        """Pixels above a panel for its title."""
         return self.lines * LINE + 8
 
     @property
     def row_height(self) -> float:
-        """Pixels from the top of one title to the top of the one below."""
-        return self.title + self.panel_width * self.aspect + BAR
+        """Pixels from the top of one title to the top of the next title below."""
+        return self.title_height + self.panel_width * self.aspect + BAR
 
     @property
     def height(self) -> float:
-        """Pixels of all rows."""
+        """Height of all rows in pixels."""
         return self.rows * self.row_height
 
     def place(self, panel: int) -> tuple[int, int]:
-        """Row and column of a panel, from 0, in reading order."""
+        """Return row and column of a panel, counted from 0 in reading order."""
         return divmod(panel, self.columns)
 
-    def across(self, column: int) -> tuple[float, float]:
-        """Left and right edge of a column, as parts of the figure between its margins."""
+    def x_domain(self, column: int) -> tuple[float, float]:
+        """Return the left and right edge of a column as fractions of the inner width."""
         left = column * (self.panel_width + GAP)
-        return left / self.inner, min((left + self.panel_width) / self.inner, 1.0)
+        return left / self.inner_width, min((left + self.panel_width) / self.inner_width, 1.0)
 
-    def down(self, row: int) -> tuple[float, float]:
-        """Lower and upper edge of the panels of a row, as parts of the figure's height from below."""
-        top = row * self.row_height + self.title
+    def y_domain(self, row: int) -> tuple[float, float]:
+        """Return the lower and upper edge of a row's panels as fractions of the height, counted from below."""
+        top = row * self.row_height + self.title_height
         return 1 - (top + self.panel_width * self.aspect) / self.height, 1 - top / self.height
 
 
 def fitting_grid(panels: int, width: int, narrowest: int, aspect: float = 1.0, lines: int = 1) -> Grid:
-    """As many columns as fit with panels of at least `narrowest` pixels, no more than needed, rows balanced."""
+    """Return the grid with as many columns as fit, in rows of nearly equal length.
+
+    Parameters
+    ----------
+    panels : how many.
+    width : of the figure, in pixels.
+    narrowest : the smallest width of a panel, in pixels; a single column may be narrower.
+    aspect, lines : as in `Grid`.
+    """
     fit = (width - 2 * MARGIN + GAP) // (narrowest + GAP)
     columns = max(1, min(fit, MOST_COLUMNS, panels))
     rows = math.ceil(panels / columns)

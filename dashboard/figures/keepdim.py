@@ -1,4 +1,4 @@
-"""What leaving out `keepdim=True` does to a map, and where it raises, stays silent or happens to be right."""
+"""What happens to a map without `keepdim=True`: an error, a silently wrong map, or by chance the right one."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ MEANING = {
 
 
 def keepdim_panels(case: KeepdimCase, options: LayerViewOptions) -> list[Panel]:
-    """Without keepdim, with it, and the difference; without a wrong map only the first two.
+    """Return the panels without keepdim, with keepdim and, where both maps exist, of their difference.
 
-    The difference is signed also after ReLU and then takes the first diverging scale.
+    The difference is signed also after ReLU; it then gets the first diverging colour scale.
     """
     right = single_panel("With keepdim (right)", case.right, options)
     if case.wrong is None:
@@ -54,17 +54,22 @@ def keepdim_panels(case: KeepdimCase, options: LayerViewOptions) -> list[Panel]:
 
 
 def _subtitles(case: KeepdimCase) -> list[str]:
+    """Return the second line of each panel's title; it may be empty."""
     if case.wrong is None:
         return ["", f"{case.right.shape[0]} × {case.right.shape[1]}"]
     correlation = "not defined" if case.correlation is None else f"{case.correlation:+.2f}"
-    sizes = [f"{values.shape[0]} × {values.shape[1]}" for values in (case.wrong, case.right)]
-    return [f"correlation with the right one: {correlation}", sizes[1], "without minus with"]
+    size = f"{case.right.shape[0]} × {case.right.shape[1]}"
+    return [f"correlation with the right one: {correlation}", size, "without minus with"]
 
 
 def keepdim_figure(case: KeepdimCase, image: np.ndarray, options: LayerViewOptions | None = None) -> go.Figure:
-    """The map without keepdim, the map with it and their difference, side by side over the photo.
+    """Return the map without keepdim, the map with it and their difference, each over the photo.
 
-    Zooming one zooms all; the panels wrap to the options' width. image: uint8 (H, W, 3).
+    Zooming one panel zooms all. The panels wrap to the options' width.
+
+    Parameters
+    ----------
+    image : the photo, uint8 (H, W, 3).
     """
     options = options or LayerViewOptions()
     panels = keepdim_panels(case, options)
@@ -90,9 +95,13 @@ def keepdim_figure(case: KeepdimCase, image: np.ndarray, options: LayerViewOptio
 def keepdim_table_chart(
     cells: Sequence[KeepdimCell], labels: Mapping[str, str] | None = None, theme: Theme = "light"
 ) -> alt.LayerChart:
-    """Layers down, input sizes across; colour and word say what happens without keepdim.
+    """Return a table with layers in rows and input sizes in columns: what happens without keepdim.
 
-    labels: readable names of the layers by module name. A click selects a cell under the name `CELL`.
+    A click selects a cell under the name `CELL`.
+
+    Parameters
+    ----------
+    labels : readable names of the layers, by module name.
     """
     ink = INKS[theme]
     labels = labels or {}
@@ -106,7 +115,7 @@ def keepdim_table_chart(
             "meaning": [MEANING[cell.outcome] for cell in cells],
         }
     )
-    picked = alt.selection_point(name=CELL, fields=["layer", "size"], on="click", empty=True)
+    click = alt.selection_point(name=CELL, fields=["layer", "size"], on="click", empty=True)
     base = alt.Chart(table).encode(
         x=alt.X("size:O", title="Input size in pixels").axis(
             orient="top", labelAngle=0, labelFlush=False, ticks=False
@@ -125,13 +134,13 @@ def keepdim_table_chart(
         color=alt.Color("outcome:N", title="Without keepdim")
         .scale(domain=list(MEANING), range=[ink.surface, ink.bad, SKY])
         .legend(orient="bottom", symbolStrokeWidth=1, symbolSize=160),
-        opacity=alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.5)),
+        opacity=alt.when(click).then(alt.value(1.0)).otherwise(alt.value(0.5)),
     )
-    on_strong = alt.condition("datum.outcome == 'raises'", alt.value(ink.text), alt.value("black"))
-    words = base.mark_text(dy=-7, fontSize=12, fontWeight="bold", cursor="pointer").encode(
-        text="outcome:N", color=on_strong
+    text_colour = alt.condition("datum.outcome == 'raises'", alt.value(ink.text), alt.value("black"))
+    outcomes = base.mark_text(dy=-7, fontSize=12, fontWeight="bold", cursor="pointer").encode(
+        text="outcome:N", color=text_colour
     )
-    shapes = base.mark_text(dy=8, fontSize=10, cursor="pointer").encode(text="shape:N", color=on_strong)
-    return alt.layer(rectangles.add_params(picked), words, shapes).properties(
-        width=alt.Step(88), height=alt.Step(40)
+    shapes = base.mark_text(dy=8, fontSize=10, cursor="pointer").encode(text="shape:N", color=text_colour)
+    return alt.LayerChart(
+        layer=[rectangles.add_params(click), outcomes, shapes], width=alt.Step(88), height=alt.Step(40)
     )

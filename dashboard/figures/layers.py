@@ -1,4 +1,4 @@
-"""Any methods side by side through all layers in one figure, with a slider that asks the server for nothing."""
+"""Methods side by side at every layer in one figure, with a layer slider that needs no server."""
 
 from __future__ import annotations
 
@@ -26,18 +26,21 @@ from dashboard.figures.sliders import (
 if TYPE_CHECKING:
     from analysis.explain.report import LayerReport
 
-# Pixels of a panel; where there is less room, fewer stand side by side.
+# Pixels of a panel; where there is less room, fewer panels lie side by side.
 NARROWEST, NARROWEST_OF_MANY = 200, 180
-MANY = 4
+MANY_METHODS = 5
 
 
 def layers_figure(report: LayerReport, options: LayerViewOptions | None = None) -> go.Figure:
-    """All layers of a report, one linked panel a method, and Plotly's own slider over the layers.
+    """Return one linked panel for each method, and Plotly's own slider through the layers.
 
-    Every layer's maps are in the figure at their own resolution; a slider step switches `visible`, titles and
-    notes in the browser, so that the zoom stays and nothing is sent. The panels wrap to the options' width.
+    The maps of every layer are in the figure, at their own resolution. A step of the slider changes `visible`,
+    titles and notes in the browser, so that the zoom stays and nothing is sent. The panels wrap to the options'
+    width.
 
-    Raises ValueError when the report has no layer or `options.layer` is not one of its layers.
+    Raises
+    ------
+    ValueError : when the report has no layer, or `options.layer` is not one of its layers.
     """
     options = options or LayerViewOptions()
     check_layer(report, options.layer)
@@ -49,21 +52,21 @@ def layers_figure(report: LayerReport, options: LayerViewOptions | None = None) 
     )
     above = height_above(grid)
     figure = photo_panels(report.image, grid, hover, options, above, room_below(report))
-    owners: list[int] = []
+    layer_of_trace: list[int] = []
     for index, view in enumerate(views):
         for panel, content in enumerate(view):
             if content.values is not None:
                 bar = _bar(panel, view, report.methods, grid, options)
                 visible = index == options.layer
                 figure.add_trace(heat_map(content, panel, grid, hover, options, bar, visible))
-                owners.append(index)
+                layer_of_trace.append(index)
     add_outlines(figure, report, grid, options)
-    words = [_words(report, view, index, grid, options) for index, view in enumerate(views)]
+    annotations = [_annotations(report, view, index, grid, options) for index, view in enumerate(views)]
     figure.update_layout(
-        annotations=words[options.layer],
+        annotations=annotations[options.layer],
         sliders=[
-            layer_slider(_steps(report, words, owners, grid), options.layer, grid, options),
-            opacity_slider(len(owners), grid, options),
+            layer_slider(_steps(report, annotations, layer_of_trace, grid), options.layer, grid, options),
+            opacity_slider(len(layer_of_trace), grid, options),
         ],
         uirevision=f"{zlib.crc32(report.image.tobytes())}-{grid.columns}",
     )
@@ -71,7 +74,7 @@ def layers_figure(report: LayerReport, options: LayerViewOptions | None = None) 
 
 
 def check_layer(report: LayerReport, layer: int) -> None:
-    """Raise ValueError where a report has no such layer, or none at all."""
+    """Raise ValueError when the report has no layers, or no layer of this index."""
     if not report.rows:
         raise ValueError("the report has no layers: the model has no explainable layer to show")
     if not 0 <= layer < len(report.rows):
@@ -81,7 +84,7 @@ def check_layer(report: LayerReport, layer: int) -> None:
 def _grid(report: LayerReport, views: list[list[Panel]], options: LayerViewOptions) -> Grid:
     height, width = report.image.shape[:2]
     panels = len(report.methods)
-    narrowest = NARROWEST if panels <= MANY else NARROWEST_OF_MANY
+    narrowest = NARROWEST if panels < MANY_METHODS else NARROWEST_OF_MANY
     grid = fitting_grid(panels, options.width, narrowest, height / width)
     lines = title_lines([panel.title for view in views for panel in view], grid)
     return replace(grid, lines=lines)
@@ -90,7 +93,10 @@ def _grid(report: LayerReport, views: list[list[Panel]], options: LayerViewOptio
 def _bar(
     panel: int, view: list[Panel], methods: tuple[str, ...], grid: Grid, options: LayerViewOptions
 ) -> tuple[int, int] | None:
-    """The columns over which a panel's colour bar runs: its own, or those of CAM and Grad-CAM together."""
+    """Return the first and last column over which a panel's colour bar runs, or None for no bar.
+
+    On one scale CAM and Grad-CAM share the bar under both, if they are neighbours and both have a map.
+    """
     column = grid.place(panel)[1]
     if not options.same_scale or methods[panel] not in ("cam", "gradcam"):
         return column, column
@@ -101,34 +107,34 @@ def _bar(
     return (column - 1, column) if panel == pair[1] else None
 
 
-def _words(
+def _annotations(
     report: LayerReport, view: list[Panel], index: int, grid: Grid, options: LayerViewOptions
 ) -> list[dict[str, Any]]:
-    """The annotations of one layer: titles, notes, the layer's name, always in the same places."""
-    words = [panel_title(panel, content.title, grid, options) for panel, content in enumerate(view)]
-    words += [panel_note(panel, content.note, grid, options) for panel, content in enumerate(view)]
+    """Return the annotations of one layer, in the same order for every layer: titles, notes, slider names."""
+    titles = [panel_title(panel, content.title, grid, options) for panel, content in enumerate(view)]
+    notes = [panel_note(panel, content.note, grid, options) for panel, content in enumerate(view)]
     name = f"Layer {index + 1} of {len(report.rows)}: <b>{report.rows[index].label}</b>"
-    return [*words, layer_name(name, grid, options), opacity_name(grid, options)]
+    return [*titles, *notes, layer_name(name, grid, options), opacity_name(grid, options)]
 
 
 def _steps(
-    report: LayerReport, words: list[list[dict[str, Any]]], owners: list[int], grid: Grid
+    report: LayerReport, annotations: list[list[dict[str, Any]]], layer_of_trace: list[int], grid: Grid
 ) -> list[tuple[str, list[Any]]]:
-    """Each layer's label and what its step changes; words that are the same at every layer are left out."""
+    """Return each layer's label and what its step changes; text that is the same at every layer is left out."""
     varying = [
         (number, key)
-        for number, places in enumerate(zip(*words, strict=True))
+        for number, same_place in enumerate(zip(*annotations, strict=True))
         for key in ("text", "visible")
-        if len({place.get(key) for place in places}) > 1
+        if len({annotation.get(key) for annotation in same_place}) > 1
     ]
     labels = step_labels([row.label for row in report.rows], grid)
     return [
         (
             label,
             [
-                {"visible": [owner == index for owner in owners]},
-                {f"annotations[{number}].{key}": words[index][number][key] for number, key in varying},
-                list(range(len(owners))),  # leaves the outlines alone, which a person may have hidden
+                {"visible": [layer == index for layer in layer_of_trace]},
+                {f"annotations[{number}].{key}": annotations[index][number][key] for number, key in varying},
+                list(range(len(layer_of_trace))),  # not the outlines: the reader may have hidden them
             ],
         )
         for index, label in enumerate(labels)

@@ -1,4 +1,4 @@
-"""How the loss is spread over the right and the wrong predictions."""
+"""How the losses of right and of wrong predictions are distributed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ RIGHT = "Right predictions"
 
 
 def loss_histogram(losses: Histogram, theme: Theme = "light") -> alt.VConcatChart:
-    """Two histograms over one loss axis, wrong above right, each with its own count axis.
+    """Return two histograms over one loss axis, wrong above right, each with its own count axis.
 
-    The right predictions crowd near zero and would hide the few wrong ones on a shared axis.
+    Many right predictions have a loss near zero; on one count axis they would hide the few wrong ones.
     """
     ink = INKS[theme]
     span = [0, float(losses.edges[-1])]

@@ -20,15 +20,17 @@ from dashboard.figures.sliders import height_above, opacity_name, opacity_slider
 if TYPE_CHECKING:
     from analysis.explain.report import LayerReport, MethodMap
 
-NARROWEST = 150  # pixels of a panel: two stand side by side on a telephone
+NARROWEST = 150  # pixels of a panel: two fit side by side on a phone
 
 
 def multiples_figure(
     report: LayerReport, method: str, fused: Sequence[MethodMap] = (), options: LayerViewOptions | None = None
 ) -> go.Figure:
-    """One linked panel a layer, then the fused maps; the panels wrap to the options' width.
+    """Return one linked panel for each layer, then the fused maps; the panels wrap to the options' width.
 
-    Raises ValueError when the report does not hold the method.
+    Raises
+    ------
+    ValueError : when the report does not hold the method.
     """
     options = options or LayerViewOptions()
     if method not in report.methods:
@@ -41,9 +43,9 @@ def multiples_figure(
     hover = Hover((height, width), (panel.values.shape for panel in panels if panel.values is not None))
     above = height_above(grid, layers=False)
     figure = photo_panels(report.image, grid, hover, options, above, room_below(report))
-    words, maps = [], 0
+    annotations, maps = [], 0
     for number, content in enumerate(panels):
-        words += [
+        annotations += [
             panel_title(number, content.title, grid, options),
             panel_note(number, content.note, grid, options),
         ]
@@ -53,7 +55,7 @@ def multiples_figure(
             maps += 1
     add_outlines(figure, report, grid, options)
     figure.update_layout(
-        annotations=[*words, opacity_name(grid, options, layers=False)],
+        annotations=[*annotations, opacity_name(grid, options, layers=False)],
         sliders=[opacity_slider(maps, grid, options, layers=False)],
         uirevision=f"{zlib.crc32(report.image.tobytes())}-{method}-{grid.columns}",
     )

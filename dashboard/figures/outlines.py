@@ -1,4 +1,4 @@
-"""Outlines of the pet and of the planted object over every panel, switched in the legend."""
+"""Outlines of the animal and of the shortcut over every panel, switched on and off in the legend."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ from dashboard.figures.picture import outline
 if TYPE_CHECKING:
     from analysis.explain.report import LayerReport
 
-LEGEND = 34  # pixels of the legend below the panels
+LEGEND_HEIGHT = 34  # pixels of the legend below the panels
 
 
 def room_below(report: LayerReport) -> int:
-    """Pixels to leave free below the panels: for the legend, where there is something to outline."""
-    return LEGEND if any(mask is not None and np.any(mask) for mask in (report.mask, report.shortcut)) else MARGIN
+    """Return the pixels to leave free below the panels: more where the legend has an outline to name."""
+    return (
+        LEGEND_HEIGHT
+        if any(mask is not None and np.any(mask) for mask in (report.mask, report.shortcut))
+        else MARGIN
+    )
 
 
 def add_outlines(figure: go.Figure, report: LayerReport, grid: Grid, options: LayerViewOptions) -> None:
-    """Outlines of the masks there are; the legend switches them in the browser, the options at the start."""
-    wanted = (
-        ("pet", report.mask, options.pet_outline, SKY, "solid"),
+    """Draw the outline of each mask of the report; the options say which of them are visible at first."""
+    outlines = (
+        ("animal", report.mask, options.animal_outline, SKY, "solid"),
         ("shortcut", report.shortcut, options.shortcut_outline, ORANGE, "dash"),
     )
-    for name, mask, switched_on, colour, dash in wanted:
+    for name, mask, visible, colour, dash in outlines:
         if mask is None or not np.any(mask):
             continue
         x, y = outline(mask)
         lines = ({"color": "black", "width": 4}, {"color": colour, "width": 2, "dash": dash})
         for panel in range(grid.panels):
-            for line in lines:  # a black line under the coloured one stands out on every colour scale
+            for line in lines:  # a black line under the coloured one is visible on every colour scale
                 figure.add_trace(
                     go.Scatter(
                         x=x,
@@ -46,7 +50,7 @@ def add_outlines(figure: go.Figure, report: LayerReport, grid: Grid, options: La
                         line=line,
                         name=f"Outline of the {name}",
                         legendgroup=name,
-                        visible=True if switched_on else "legendonly",
+                        visible=True if visible else "legendonly",
                         showlegend=panel == 0 and line is lines[-1],
                         hoverinfo="skip",
                     )

@@ -1,4 +1,4 @@
-"""Linked panels of one photo with a map over each: what the Layers and the Keepdim figures have in common."""
+"""Linked panels of one photo with a map over each, for every figure of maps."""
 
 from __future__ import annotations
 
@@ -24,23 +24,28 @@ CONFIG = {
 """The `config` to give `st.plotly_chart` with these figures."""
 
 BAR_OFFSET = 6  # pixels between a panel and the colour bar under it
-FEW_TICKS = 220  # narrower panels have room for few numbers under their colour bar
+FEW_TICKS_WIDTH = 220  # pixels; a narrower panel has room for few numbers under its colour bar
 TITLE_SIZE = 13
-LETTER = 7.4  # pixels of a bold letter of that size, on average
+LETTER_WIDTH = 7.4  # pixels of a bold letter of that size, on average
 
 
 def axis_number(index: int) -> str:
-    """Plotly's suffix of an axis: "", "2", "3"."""
+    """Return Plotly's suffix of an axis: "", "2", "3", ..."""
     return "" if index == 0 else str(index + 1)
 
 
 def photo_panels(
     image: np.ndarray, grid: Grid, hover: Hover, options: LayerViewOptions, top: int = 0, bottom: int = MARGIN
 ) -> go.Figure:
-    """An empty figure with linked panels, each on the photo; zooming one zooms all.
+    """Return a figure with linked panels that show the photo and no map yet; zooming one panel zooms all.
 
-    The panels of a column share an x axis, those of a row a y axis, both in pixels of the picture with (0, 0)
-    at the top left. `top` and `bottom` are pixels to leave free above and below.
+    The panels of a column share an x axis, those of a row a y axis. Both axes count pixels of the picture, with
+    (0, 0) at the top left.
+
+    Parameters
+    ----------
+    image : the photo, uint8 (H, W, 3).
+    top, bottom : pixels to leave free above and below the panels.
     """
     height, width = image.shape[:2]
     ink = INKS[options.theme]
@@ -60,7 +65,7 @@ def photo_panels(
                 f"xaxis{axis_number(column)}": {
                     **common,
                     **({} if column == 0 else {"matches": "x"}),
-                    "domain": grid.across(column),
+                    "domain": grid.x_domain(column),
                     "range": [0, width],
                     "anchor": "y",
                     "labelalias": hover.columns(),
@@ -73,7 +78,7 @@ def photo_panels(
                 f"yaxis{axis_number(row)}": {
                     **common,
                     **({"scaleanchor": "x"} if row == 0 else {"matches": "y"}),
-                    "domain": grid.down(row),
+                    "domain": grid.y_domain(row),
                     "range": [height, 0],
                     "constraintoward": "bottom",
                     "anchor": "x",
@@ -106,7 +111,7 @@ def photo_panels(
 
 
 def axes_of(panel: int, grid: Grid, what: str = "axis", suffix: str = "") -> dict[str, str]:
-    """The panel's axes as Plotly names them: `{"xaxis": "x2", "yaxis": "y"}`, or xref and yref."""
+    """Return the panel's axes as Plotly names them: `{"xaxis": "x2", "yaxis": "y"}`, or xref and yref."""
     row, column = grid.place(panel)
     return {f"x{what}": f"x{axis_number(column)}{suffix}", f"y{what}": f"y{axis_number(row)}{suffix}"}
 
@@ -120,16 +125,21 @@ def heat_map(
     bar: tuple[int, int] | None,
     visible: bool = True,
 ) -> go.Heatmap:
-    """A panel's map (h, w) at its own resolution, stretched over the picture by x0, dx, y0, dy.
+    """Return a panel's map at its own resolution, stretched over the picture by x0, dx, y0 and dy.
 
-    bar: the first and the last column that its colour bar lies under, None for no bar.
+    Parameters
+    ----------
+    content : the panel; it must have values (h, w).
+    panel : its number in the grid, from 0.
+    bar : the first and the last column over which its colour bar runs, or None for no bar.
+    visible : whether the map is visible at first.
     """
     assert content.values is not None
     height, width = hover.picture
     rows, columns = shape = content.values.shape
     row, column = grid.place(panel)
     first, last = bar or (column, column)
-    left, right = grid.across(first)[0], grid.across(last)[1]
+    left, right = grid.x_domain(first)[0], grid.x_domain(last)[1]
     return go.Heatmap(
         z=np.ascontiguousarray(content.values, dtype=np.float32),
         x0=width / columns / 2 + hover.shift(shape),
@@ -150,14 +160,14 @@ def heat_map(
             "orientation": "h",
             "x": (left + right) / 2,
             "xanchor": "center",
-            "len": 0.9 * (right - left),  # the numbers at its ends stick out
-            "y": grid.down(row)[0],
+            "len": 0.9 * (right - left),  # the numbers at its ends are wider than the bar
+            "y": grid.y_domain(row)[0],
             "yanchor": "top",
             "ypad": BAR_OFFSET,
             "xpad": 0,
             "thickness": 9,
             "outlinewidth": 0,
-            "nticks": 5 if grid.panel_width < FEW_TICKS else 6,
+            "nticks": 5 if grid.panel_width < FEW_TICKS_WIDTH else 6,
             "exponentformat": "power",
             "tickfont": {"color": INKS[options.theme].muted, "size": 11},
         },
@@ -165,12 +175,17 @@ def heat_map(
 
 
 def title_lines(titles: list[str], grid: Grid) -> int:
-    """How many lines the longest of some titles takes above a panel of this grid."""
+    """Return how many lines the longest of the titles needs above a panel of this grid."""
     return max((len(_title_lines(title, grid)) for title in titles), default=1)
 
 
 def panel_title(panel: int, text: str, grid: Grid, options: LayerViewOptions, below: str = "") -> dict[str, Any]:
-    """An annotation that sits on a panel's upper left corner, wherever the panel ends up, and wraps there."""
+    """Return the title of a panel as an annotation on the panel's upper left corner, wrapped to its width.
+
+    Parameters
+    ----------
+    below : a second, smaller line, or "".
+    """
     lines = "<br>".join(f"<b>{line}</b>" for line in _title_lines(text, grid))
     return {
         "text": f"{lines}<br><span style='font-size:12px'>{below}</span>" if below else lines,
@@ -186,10 +201,10 @@ def panel_title(panel: int, text: str, grid: Grid, options: LayerViewOptions, be
 
 
 def panel_note(panel: int, text: str, grid: Grid, options: LayerViewOptions) -> dict[str, Any]:
-    """An annotation in the middle of a panel that says why there is nothing to see; hidden when empty."""
+    """Return an annotation that says in the middle of a panel why it is empty; hidden when `text` is ""."""
     ink = INKS[options.theme]
     return {
-        "text": wrapped(text, round(min(grid.panel_width / LETTER, 40))),
+        "text": wrapped(text, round(min(grid.panel_width / LETTER_WIDTH, 40))),
         "visible": bool(text),
         **axes_of(panel, grid, "ref", " domain"),
         "x": 0.5,
@@ -203,9 +218,9 @@ def panel_note(panel: int, text: str, grid: Grid, options: LayerViewOptions) -> 
 
 
 def wrapped(text: str, width: int = 36) -> str:
-    """Text broken into lines for a Plotly annotation."""
+    """Break a text into lines of at most `width` characters for a Plotly annotation."""
     return "<br>".join(wrap(text, width, break_on_hyphens=False))
 
 
 def _title_lines(text: str, grid: Grid) -> list[str]:
-    return wrap(text, max(round(grid.panel_width / LETTER), 12)) or [" "]
+    return wrap(text, max(round(grid.panel_width / LETTER_WIDTH), 12)) or [" "]

@@ -26,7 +26,7 @@ PURPLE = "#CC79A7"
 SEQUENTIAL = ("Magma", "Viridis", "Cividis")
 DIVERGING = ("RdBu", "PuOr", "BrBG")
 
-# Matplotlib's names: in each diverging scale the warm or strong end is made to stand for positive values.
+# Matplotlib's names; the diverging scales are reversed so that their warm or strong end is the positive one.
 _MATPLOTLIB = {
     "Magma": "magma",
     "Viridis": "viridis",
@@ -39,8 +39,15 @@ _MATPLOTLIB = {
 
 @dataclass(frozen=True)
 class Ink:
-    """The colours of a theme that a chart draws with: text, quieter text, lines, an empty cell, a bar of no
-    interest, right and wrong."""
+    """The colours of a theme that a chart draws with, in hex.
+
+    Attributes
+    ----------
+    text, muted : of words, and of less important words.
+    grid : of thin lines.
+    surface, faint : of an empty cell, and of an unimportant bar.
+    good, bad : of what is right, and of what is wrong.
+    """
 
     text: str
     muted: str
@@ -74,17 +81,17 @@ INKS: dict[Theme, Ink] = {
 
 
 def colour_scales(relu: bool) -> tuple[str, ...]:
-    """Names of the scales that suit a map: perceptual after ReLU, diverging while it is signed."""
+    """Return the names of the scales that suit a map: perceptual after ReLU, diverging for a signed map."""
     return SEQUENTIAL if relu else DIVERGING
 
 
 def colormap(name: str) -> Colormap:
-    """Matplotlib's colour map of a scale named in `SEQUENTIAL` or `DIVERGING`."""
+    """Return Matplotlib's colour map of a scale named in `SEQUENTIAL` or `DIVERGING`."""
     return colormaps[_MATPLOTLIB[name]]
 
 
 def plotly_scale(name: str, stops: int = 17) -> list[list[float | str]]:
-    """The same colours for Plotly, so that the page and the PNG of the page agree."""
+    """Return the same colours for Plotly as (position, colour) pairs, so that the page and its PNG agree."""
     at = np.linspace(0.0, 1.0, stops)
     rgb = (colormap(name)(at)[:, :3] * 255).round().astype(int)
     return [[float(position), f"rgb({r},{g},{b})"] for position, (r, g, b) in zip(at, rgb.tolist(), strict=True)]

@@ -11,10 +11,12 @@ NAMES = {"precision": "Precision", "recall": "Recall"}
 
 
 def per_class_chart(table: pd.DataFrame, theme: Theme = "light") -> alt.LayerChart:
-    """A line a class with a dot for its precision and one for its recall, worst recall first.
+    """Return one line for each class, with a dot for its precision and one for its recall, worst recall first.
 
-    `table` has the columns class, precision, recall and support; a precision that is not defined (the
-    class was never predicted) has no dot.
+    Parameters
+    ----------
+    table : columns class, precision, recall (0 to 1) and support (number of images). The precision of a class that
+        was never predicted is NaN; it gets no dot.
     """
     ink = INKS[theme]
     order = table.sort_values("recall")["class"].tolist()
@@ -46,4 +48,4 @@ def per_class_chart(table: pd.DataFrame, theme: Theme = "light") -> alt.LayerCha
         )
     )
     step = 20 if len(order) > 12 else 34
-    return alt.layer(span, dots).properties(height=alt.Step(step), width="container")
+    return alt.LayerChart(layer=[span, dots], height=alt.Step(step), width="container")

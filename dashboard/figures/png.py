@@ -102,7 +102,7 @@ def _box(
 def _outlines(report: LayerReport, options: LayerViewOptions) -> list[tuple[str, np.ndarray, str, str]]:
     """Name, mask, colour and line style of the outlines that are wanted and there."""
     known = (
-        ("pet", report.mask, options.pet_outline, SKY, "solid"),
+        ("animal", report.mask, options.animal_outline, SKY, "solid"),
         ("shortcut", report.shortcut, options.shortcut_outline, ORANGE, "dashed"),
     )
     return [

@@ -1,4 +1,4 @@
-"""One picture predicted again and again: where the probability falls in evaluation and in training mode."""
+"""One picture predicted many times: how the probability varies in evaluation mode and in training mode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ EVALUATION, TRAINING = "model.eval()", "model.train()"
 def spread_chart(
     evaluation: np.ndarray, training: np.ndarray, name: str, theme: Theme = "light"
 ) -> alt.LayerChart:
-    """A tick for each of the predictions (N,), of the class called `name`, a line a mode, means as dots."""
+    """Return one line for each mode, with a tick for each prediction and a diamond for the mean.
+
+    Parameters
+    ----------
+    evaluation, training : probabilities (0 to 1) of one class, (N,) each, in the order of the predictions.
+    name : the class.
+    """
     ink = INKS[theme]
     table = pd.concat(
         [
@@ -38,4 +44,4 @@ def spread_chart(
     means = base.mark_point(filled=True, size=90, shape="diamond", opacity=1, stroke=ink.text).encode(
         x=alt.X("mean(probability):Q")
     )
-    return alt.layer(ticks, means).properties(height=alt.Step(48), width="container")
+    return alt.LayerChart(layer=[ticks, means], height=alt.Step(48), width="container")

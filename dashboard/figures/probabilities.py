@@ -1,4 +1,4 @@
-"""What the learner believes about one picture."""
+"""The class probabilities of one picture or review."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ ROLES = ("true and predicted", "true class", "predicted", "other")
 def probability_rows(
     class_names: Sequence[str], probabilities: Sequence[float] | np.ndarray, label: str | None, predicted: str
 ) -> pd.DataFrame:
-    """The most probable classes, highest first, with their role; the true class is always among them.
+    """Return the most probable classes, highest first: class, probability and role.
 
-    label: the true class, None when it is not known (an upload).
+    There are `MOST_BARS` rows at most, and the true class is always among them.
+
+    Parameters
+    ----------
+    class_names, probabilities : all classes and their probabilities (0 to 1), in the same order.
+    label : the true class, or None when it is unknown (an uploaded photo).
+    predicted : the predicted class.
     """
     table = pd.DataFrame({"class": list(class_names), "probability": np.asarray(probabilities, dtype=float)})
     table["role"] = [_role(name, label, predicted) for name in table["class"]]
     table = table.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
-    kept = table.head(MOST_BARS)
-    if label is not None and len(table) > MOST_BARS and label not in set(kept["class"]):
-        kept = pd.concat([table.head(MOST_BARS - 1), table[table["class"] == label]], ignore_index=True)
-    return kept
+    top = table.head(MOST_BARS)
+    if label is not None and len(table) > MOST_BARS and label not in set(top["class"]):
+        return pd.concat([table.head(MOST_BARS - 1), table[table["class"] == label]], ignore_index=True)
+    return top
 
 
 def probabilities_chart(
@@ -37,7 +43,7 @@ def probabilities_chart(
     predicted: str,
     theme: Theme = "light",
 ) -> alt.LayerChart:
-    """Bars of the class probabilities with their values; at most ten, the true class among them."""
+    """Return a bar with its value for each row of `probability_rows`, which names the arguments."""
     ink = INKS[theme]
     table = probability_rows(class_names, probabilities, label, predicted)
     present = [role for role in ROLES if role in set(table["role"])]
@@ -62,7 +68,7 @@ def probabilities_chart(
     values = base.mark_text(align="left", dx=5, color=ink.text).encode(
         text=alt.Text("probability:Q", format=".1%")
     )
-    return alt.layer(bars, values).properties(height=alt.Step(26), width="container")
+    return alt.LayerChart(layer=[bars, values], height=alt.Step(26), width="container")
 
 
 def _role(name: str, label: str | None, predicted: str) -> str:

@@ -1,4 +1,4 @@
-"""The class score of every location, as numbers over the photo."""
+"""The class score at every location, written over the photo."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from dashboard.figures.panels import single_panel, with_one_range
 from dashboard.figures.tiles import overlay
 
 NARROWEST = 260  # pixels of a panel, so that the numbers in its cells can be read
-READABLE = 14
-"""Rows or columns above which the numbers would run into one another."""
+MOST_CELLS = 14  # rows or columns; with more of them the numbers would overlap
 
 
 def score_grid_figure(
     image: np.ndarray, titles: Sequence[str], maps: Sequence[np.ndarray], options: LayerViewOptions
 ) -> go.Figure:
-    """One panel a class on one colour range, each cell with its score; image: uint8 (H, W, 3), maps (h, w)."""
+    """Return one panel for each class, all in one colour range, with the score written in each cell.
+
+    Maps of more than `MOST_CELLS` rows or columns have no numbers.
+
+    Parameters
+    ----------
+    image : the photo, uint8 (H, W, 3).
+    titles, maps : name and scores (h, w) of each class.
+    """
     panels = with_one_range(
         [single_panel(title, values, options) for title, values in zip(titles, maps, strict=True)], options.relu
     )
@@ -34,7 +41,7 @@ def score_grid_figure(
         column = grid.place(number)[1]
         figure.add_trace(heat_map(content, number, grid, hover, options, (column, column)))
         assert content.values is not None
-        if max(content.values.shape) <= READABLE:
+        if max(content.values.shape) <= MOST_CELLS:
             figure.add_trace(_numbers(image, content.values, axes_of(number, grid), options.opacity))
     figure.update_layout(
         annotations=[panel_title(number, content.title, grid, options) for number, content in enumerate(panels)],
@@ -44,10 +51,10 @@ def score_grid_figure(
 
 
 def _numbers(image: np.ndarray, values: np.ndarray, axes: dict[str, str], opacity: float) -> go.Scatter:
-    """Each cell's score in its middle, black or white as the picture under the colours is bright or dark."""
+    """Return the scores, each in the middle of its cell: black on a bright picture, white on a dark one."""
     rows, columns = values.shape
     height, width = image.shape[:2]
-    behind = overlay(image, values, opacity, smooth=False).mean(axis=2)
+    background = overlay(image, values, opacity, smooth=False).mean(axis=2)
     middles = [
         ((column + 0.5) * width / columns, (row + 0.5) * height / rows)
         for row in range(rows)
@@ -56,7 +63,7 @@ def _numbers(image: np.ndarray, values: np.ndarray, axes: dict[str, str], opacit
     dark = [
         part[:, int(column * width / columns) : int((column + 1) * width / columns)].mean() < 125
         for row in range(rows)
-        for part in [behind[int(row * height / rows) : int((row + 1) * height / rows)]]
+        for part in [background[int(row * height / rows) : int((row + 1) * height / rows)]]
         for column in range(columns)
     ]
     return go.Scatter(

@@ -1,4 +1,4 @@
-"""A map over its photo as one plain picture: for rows of small multiples, where nobody zooms."""
+"""A map over its photo as one plain picture, for rows of small multiples that need no zoom."""
 
 from __future__ import annotations
 
@@ -9,21 +9,32 @@ from dashboard.figures.palette import DIVERGING, SEQUENTIAL, colormap
 
 
 def overlay(photo: np.ndarray, values: np.ndarray, opacity: float = 0.6, smooth: bool = True) -> np.ndarray:
-    """A signed map (h, w) over a photo (H, W, 3) uint8, as (H, W, 3) uint8.
+    """Blend the colours of a map with the photo under it.
 
-    Colours lie symmetrically around zero; a map without a negative value takes a scale of one sign. A map
-    of zeros leaves the photo as it is, greyed like the rest.
+    A map with a negative value gets a diverging scale, symmetric around zero; any other map gets a sequential
+    scale from zero to its maximum. A map of zeros gets the middle of the diverging scale everywhere.
+
+    Parameters
+    ----------
+    photo : uint8 (H, W, 3).
+    values : the map, (h, w).
+    opacity : of the map over the photo, 0 to 1.
+    smooth : interpolate between the cells instead of showing them as rectangles.
+
+    Returns
+    -------
+    picture : uint8 (H, W, 3).
     """
-    shown = np.asarray(values, dtype=np.float32)
-    strongest = float(np.abs(shown).max())
-    signed = bool((shown < 0).any()) or strongest == 0
-    scaled = shown / (strongest or 1.0)
+    heat = np.asarray(values, dtype=np.float32)
+    strongest = float(np.abs(heat).max())
+    signed = bool((heat < 0).any()) or strongest == 0
+    scaled = heat / (strongest or 1.0)
     size = (photo.shape[1], photo.shape[0])
-    stretched = np.asarray(
+    resized = np.asarray(
         Image.fromarray(scaled, mode="F").resize(
             size, Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
         )
     )
-    position = (stretched + 1) / 2 if signed else stretched
+    position = (resized + 1) / 2 if signed else resized
     colours = colormap(DIVERGING[0] if signed else SEQUENTIAL[0])(np.clip(position, 0, 1))[..., :3] * 255
     return (opacity * colours + (1 - opacity) * photo).round().astype(np.uint8)

@@ -1,6 +1,8 @@
-"""Bars of words and phrases: for the explained class to the right, against it to the left."""
+"""Bars of words and phrases: to the right for the explained class, to the left against it."""
 
 from __future__ import annotations
+
+import json
 
 import altair as alt
 import pandas as pd
@@ -8,20 +10,29 @@ import pandas as pd
 from dashboard.figures.palette import INKS, Theme
 from dashboard.figures.words_colours import word_colours
 
+SIGNED = ("contribution", "low", "high", "valence")
+COUNTS = ("occurrences", "reviews", "mistakes", "decisive")
+LONGEST = 60  # characters of a phrase
+
 
 def word_bars(table: pd.DataFrame, name: str, title: str, theme: Theme = "light") -> alt.LayerChart:
-    """A bar for each row of `table` (columns `name`, contribution, and others for the tooltip), in its order.
+    """Return a bar for each row of a table, in the table's order.
 
-    With columns low and high a thin line shows the interval.
+    Parameters
+    ----------
+    table : columns `name` and contribution; with columns low and high a thin line shows the interval; the columns
+        of `SIGNED` and `COUNTS` appear in the tooltip.
+    name : the column that holds the words.
+    title : of the axis of contributions.
     """
     ink, colours = INKS[theme], word_colours(theme)
     numbered = table.reset_index(drop=True)
     order = list(range(len(numbered)))
-    # Rows are told apart by their number: two phrases may be the same words.
+    # Rows are identified by their number, because two phrases may be the same words.
     numbered["row"] = order
-    text = numbered[name].astype(str).str.slice(0, 60).tolist()
+    text = numbered[name].astype(str).str.slice(0, LONGEST).tolist()
     y = alt.Y("row:O", sort=order, title=None).axis(
-        labelExpr=f"{_as_list(text)}[datum.value]",
+        labelExpr=f"{json.dumps(text)}[datum.value]",  # Vega's expressions write strings as JSON does
         labelLimit=240,
         labelOverlap=False,
         labelFlush=False,
@@ -30,7 +41,7 @@ def word_bars(table: pd.DataFrame, name: str, title: str, theme: Theme = "light"
     others = [
         alt.Tooltip(f"{column}:Q", title=column.capitalize(), format="+.3f" if column in SIGNED else ",")
         for column in numbered.columns
-        if column in (*SIGNED, "occurrences", "reviews", "mistakes", "decisive")
+        if column in (*SIGNED, *COUNTS)
     ]
     base = alt.Chart(numbered).encode(y=y)
     bars = base.mark_bar().encode(
@@ -41,14 +52,4 @@ def word_bars(table: pd.DataFrame, name: str, title: str, theme: Theme = "light"
     layers: list[alt.Chart] = [bars]
     if {"low", "high"} <= set(numbered.columns):
         layers.append(base.mark_rule(color=ink.text, strokeWidth=1.5).encode(x="low:Q", x2="high:Q"))
-    return alt.layer(*layers).properties(height=alt.Step(20), width="container")
-
-
-SIGNED = ("contribution", "low", "high", "valence")
-
-
-def _as_list(texts: list[str]) -> str:
-    """The texts as a list in Vega's expression language, whose strings are those of JSON."""
-    import json
-
-    return json.dumps(texts)
+    return alt.LayerChart(layer=layers, height=alt.Step(20), width="container")

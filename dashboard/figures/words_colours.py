@@ -1,4 +1,4 @@
-"""The two colours of words: warm where a word speaks for the explained class, blue where against it."""
+"""The two colours of words: warm for the explained class, blue against it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 from dashboard.figures.palette import INKS, Theme
 
-# How much of the colour lies under the strongest word: more would make the text on it hard to read.
+# Opacity of the colour under the strongest word: with more of it, the text on it would be hard to read.
 STRENGTH: dict[Theme, float] = {"light": 0.62, "dark": 0.55}
 
 
 @dataclass(frozen=True)
 class WordColours:
-    """Hex colours for and against, and the opacity (0 to 1) of the strongest of them behind text."""
+    """Colours of words.
+
+    Attributes
+    ----------
+    speaks_for, against : hex colours of a positive and of a negative contribution.
+    strength : opacity, 0 to 1, of the colour under the strongest word.
+    """
 
     speaks_for: str
     against: str
@@ -20,6 +26,6 @@ class WordColours:
 
 
 def word_colours(theme: Theme) -> WordColours:
-    """The colours of a theme: warm stands for positive values, as in the maps of pictures."""
+    """Return the colours of a theme: warm stands for positive values, as in the maps of pictures."""
     ink = INKS[theme]
     return WordColours(ink.bad, ink.good, STRENGTH[theme])

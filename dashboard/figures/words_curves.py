@@ -1,4 +1,4 @@
-"""Deletion and insertion: the prediction as words go or come, by contribution and in random order."""
+"""Deletion and insertion: how the probability changes as words are removed or added, in two orders."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ KINDS = {"deletion": "Share of the words taken out", "insertion": "Share of the 
 
 
 def curves_chart(curves: pd.DataFrame, kind: str, theme: Theme = "light") -> alt.LayerChart:
-    """The mean curves of a kind, "deletion" or "insertion".
+    """Return the mean curves of one kind: strongest words first, and in random order.
 
-    `curves` has the columns order, kind, fraction and probability.
+    Parameters
+    ----------
+    curves : columns order ("contribution" or "random"), kind, fraction (0 to 1) and probability (0 to 1).
+    kind : "deletion" or "insertion".
     """
     ink = INKS[theme]
     names = list(ORDERS.values())
-    shown = curves[curves["kind"] == kind]
+    rows = curves[curves["kind"] == kind]
     legend = alt.Legend(orient="bottom", symbolType="stroke")
-    base = alt.Chart(shown.assign(order=shown["order"].map(ORDERS))).encode(
+    base = alt.Chart(rows.assign(order=rows["order"].map(ORDERS))).encode(
         x=alt.X("fraction:Q", title=KINDS[kind]).axis(format="%", tickCount=5),
         y=alt.Y("probability:Q", title="Probability").axis(format="%").scale(domain=[0, 1]),
         color=alt.Color("order:N", title=None, legend=legend).scale(domain=names, range=[ink.good, ink.bad]),
@@ -32,4 +35,4 @@ def curves_chart(curves: pd.DataFrame, kind: str, theme: Theme = "light") -> alt
     )
     dash = alt.StrokeDash("order:N", title=None, legend=None).scale(domain=names, range=[[1, 0], [6, 4]])
     lines = base.mark_line(strokeWidth=2.5).encode(strokeDash=dash)
-    return alt.layer(lines, base.mark_circle(size=45)).properties(height=360, width="container")
+    return alt.LayerChart(layer=[lines, base.mark_circle(size=45)], height=360, width="container")

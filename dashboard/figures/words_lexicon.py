@@ -1,4 +1,4 @@
-"""The learner's words against a human lexicon, a dot a word."""
+"""The learner's words compared with a human lexicon: one dot for each word."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import pandas as pd
 
 from dashboard.figures.palette import INKS, Theme
 
-MOST = 600  # dots; more of them would be a cloud
+MOST_WORDS = 600  # more dots than this hide one another
 SIDES = ("Same side", "Other side")
 
 
-def lexicon_chart(both: pd.DataFrame, lexicon: str, theme: Theme = "light") -> alt.LayerChart:
-    """Valence against mean contribution of the words that occur most often.
+def lexicon_chart(table: pd.DataFrame, lexicon: str, theme: Theme = "light") -> alt.LayerChart:
+    """Return a scatter plot of valence against mean contribution for the words that occur most often.
 
-    `both` has the columns word, mean, valence, reviews.
+    Parameters
+    ----------
+    table : columns word, mean (contribution in logits), valence (-4 to 4) and reviews (how many hold the word).
+    lexicon : name of the lexicon.
     """
     ink = INKS[theme]
-    shown = both.nlargest(MOST, "reviews").assign(
-        side=lambda table: np.where(np.sign(table["mean"]) == np.sign(table["valence"]), *SIDES)
+    words = table.nlargest(MOST_WORDS, "reviews").assign(
+        side=lambda rows: np.where(np.sign(rows["mean"]) == np.sign(rows["valence"]), *SIDES)
     )
     zero = pd.DataFrame({"zero": [0]})
     dots = (
-        alt.Chart(shown[["word", "mean", "valence", "reviews", "side"]])
+        alt.Chart(words[["word", "mean", "valence", "reviews", "side"]])
         .mark_point(filled=True, opacity=0.75)
         .encode(
             x=alt.X("valence:Q", title=f"{lexicon}: what people say (−4 to 4)"),
@@ -42,6 +45,6 @@ def lexicon_chart(both: pd.DataFrame, lexicon: str, theme: Theme = "light") -> a
         )
     )
     lines = alt.Chart(zero).mark_rule(color=ink.muted, strokeDash=[3, 3])
-    return alt.layer(lines.encode(x="zero:Q"), lines.encode(y="zero:Q"), dots).properties(
-        height=380, width="container"
+    return alt.LayerChart(
+        layer=[lines.encode(x="zero:Q"), lines.encode(y="zero:Q"), dots], height=380, width="container"
     )

@@ -1,4 +1,4 @@
-"""What the three panels of coloured words show at each layer, before anything is drawn."""
+"""What the panels of coloured words show at each layer, a panel a method, before anything is drawn."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from analysis.words import Contributions, WordsReport, WordsRow
+    from analysis.words import WordsMap, WordsReport, WordsRow
 
-UNREAD_SHOWN = 20_000  # characters behind the last word the learner reads that are still shown
+UNREAD_LIMIT = 20_000  # characters shown after the last word that the learner reads; more would slow the page
 
 
 @dataclass(frozen=True)
 class WordsPanel:
-    """One method at one layer: values (W,) or None, and the value of the strongest colour.
+    """One method at one layer.
 
-    The note says why there are none, or what kind they are; it is "" otherwise.
+    Attributes
+    ----------
+    title : name of the method.
+    note : why there are no values or why all are zero, else "".
+    values : contributions of the words, float (W,), or None.
+    scale : the absolute value that gets the strongest colour.
     """
 
     title: str
@@ -28,59 +33,46 @@ class WordsPanel:
 
 @dataclass(frozen=True)
 class WordsLayer:
-    """One position of the slider."""
+    """One layer, which is one position of the slider: its name and its panels."""
 
     label: str
     panels: tuple[WordsPanel, ...]
 
 
 def words_layers(report: WordsReport) -> tuple[WordsLayer, ...]:
-    """CAM, Grad-CAM and gradient x activation at every layer, in forward order."""
-    return tuple(WordsLayer(_layer_label(row), _panels(row)) for row in report.rows)
+    """Return every method at every layer, in forward order."""
+    return tuple(WordsLayer(_layer_label(row), tuple(map(_panel, row.maps.values()))) for row in report.rows)
 
 
 def shown_pieces(report: WordsReport) -> tuple[list[tuple[str, int]], int]:
-    """The text in pieces (characters, index of the word or -1), and how many characters at the end are left out.
+    """Cut the text into pieces, so that each word can be coloured.
 
-    Joined, the pieces are the text to the character, but for a very long tail that the learner doesn't read.
+    Joined again, the pieces give the text, character by character. The part after the last word that the learner
+    reads is shortened to `UNREAD_LIMIT` characters.
+
+    Returns
+    -------
+    pieces : (characters, index of the word) in the order of the text; the index is -1 between words.
+    cut : how many characters are left out at the end.
     """
     from analysis.words import pieces
 
-    found = [(piece.text, -1 if piece.word is None else piece.word) for piece in pieces(report.words)]
+    parts = [(piece.text, -1 if piece.word is None else piece.word) for piece in pieces(report.words)]
     cut = 0
-    if found and found[-1][1] < 0:
-        text = found[-1][0]
-        cut = max(0, len(text) - UNREAD_SHOWN)
-        found[-1] = (text[: len(text) - cut], -1)
-    return found, cut
+    if parts and parts[-1][1] < 0:
+        text = parts[-1][0]
+        cut = max(0, len(text) - UNREAD_LIMIT)
+        parts[-1] = (text[: len(text) - cut], -1)
+    return parts, cut
 
 
-def cam_title(row: WordsRow) -> str:
-    """Which kind of class activation map this is."""
-    if row.cam is None:
-        return "CAM (none here)"
-    if row.cam_kind == "exact":
-        return "CAM (exact)"
-    accuracy = "" if row.probe_accuracy is None else f" (accuracy {row.probe_accuracy:.2f})"
-    return f"CAM of a linear probe{accuracy}"
-
-
-def _panels(row: WordsRow) -> tuple[WordsPanel, ...]:
-    gradient = row.gradient_label[:1].upper() + row.gradient_label[1:]
-    return (
-        _panel(cam_title(row), row.cam, row.cam_note if row.cam is None else ""),
-        _panel("Grad-CAM", row.gradcam, ""),
-        _panel(gradient, row.gradient, ""),
-    )
-
-
-def _panel(title: str, given: Contributions | None, note: str) -> WordsPanel:
-    if given is None:
-        return WordsPanel(title, note, None, 0.0)
-    strongest = float(np.abs(given.words).max(initial=0.0))
-    if strongest == 0 and len(given.words):
-        note = "Every word is zero here."
-    return WordsPanel(title, note, given.words, strongest)
+def _panel(words_map: WordsMap) -> WordsPanel:
+    if words_map.contributions is None:
+        return WordsPanel(words_map.title, words_map.note, None, 0.0)
+    values = words_map.contributions.words
+    strongest = float(np.abs(values).max(initial=0.0))
+    note = "Every word's contribution is zero here." if strongest == 0 and len(values) else ""
+    return WordsPanel(words_map.title, note, values, strongest)
 
 
 def _layer_label(row: WordsRow) -> str:

@@ -40,7 +40,7 @@ def planted_panel(run: Run) -> None:
         hide_index=True,
         column_config={
             "class": "True class",
-            "object": "The ball",
+            "shortcut": "The ball",
             "pictures": "Pictures",
             "mistakes": "Mistakes",
             "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
@@ -66,7 +66,7 @@ def planted_panel(run: Run) -> None:
                 f"{row.group.capitalize()} ({row.pictures})": {
                     "Predicted otherwise without the ball": f"{row.flips:.0%}",
                     "What the ball adds to the dog − cat logit": f"{row.logit_change:+.2f}",
-                    "Contrast CAM at the ball, in deviations": f"{row.z_object:+.2f}",
+                    "Contrast CAM at the ball, in deviations": f"{row.z_shortcut:+.2f}",
                     "Contrast CAM at the animal, in deviations": f"{row.z_animal:+.2f}",
                     "Its energy at the ball, over chance": f"{row.energy_ratio:.1f} ×",
                 }

@@ -47,27 +47,31 @@ def headline(run: Run, review: ChosenReview) -> None:
 
 def certificate(report: WordsReport) -> None:
     """Whether the exact CAM really adds up to the score it claims to explain, or why there is none."""
-    last = report.rows[-1]
-    proof = last.certificate
-    if proof is None or report.bias is None or last.cam is None:
+    from analysis.words.methods import METHODS
+
+    last, proof = report.rows[-1], report.best_map.certificate
+    title = METHODS[last.best].title
+    if proof is None or report.bias is None:
+        reasons = " ".join(other.note for other in last.maps.values() if other.contributions is None)
         st.warning(
-            f"{last.label} has no exact CAM. {last.cam_note} Grad-CAM and gradient × activation are estimates: "
-            "their words do not add up to the score.",
+            f"{last.label} has no exact map. {reasons} {title} is an estimate: its words do not add up "
+            "to the score.",
             icon=":material/rule:",
         )
         return
+    same = " and ".join(METHODS[name].title for name in last.same_as(last.best))
     score = "the difference of the logits" if isinstance(report.target, tuple) else "the logit"
     st.success(
-        f"CAM at {last.label} is exact: its mean over the words ({proof.mean_plus_bias - report.bias:+.4f}) plus "
-        f"the bias ({report.bias:+.4f}) is {proof.mean_plus_bias:.4f}, {score} is {proof.logit:.4f} "
-        f"(residual {proof.residual:.1e}). With this head all three methods are the same there; they part at the "
-        "layers before it.",
+        f"{title} at {last.label} is exact: its mean over the words ({proof.mean_plus_bias - report.bias:+.4f}) "
+        f"plus the bias ({report.bias:+.4f}) is {proof.mean_plus_bias:.4f}, {score} is {proof.logit:.4f} "
+        f"(residual {proof.residual:.1e})."
+        + (f" {same} give the same at this layer; at the layers before it they differ." if same else ""),
         icon=":material/verified:",
     )
 
 
 def coloured(review: ChosenReview, report: WordsReport) -> None:
-    """The three panels, and what a reader has to know of them."""
+    """Show a panel for each method, and what a reader has to know of them."""
     pieces, cut = shown_pieces(report)
     colours = word_colours(theme())
     review_text(
@@ -75,7 +79,6 @@ def coloured(review: ChosenReview, report: WordsReport) -> None:
         pieces,
         edits_of(review.id),
         colours,
-        report.target_label,
         key="review_text",
         on_word=partial(toggle_word, review.id),
     )

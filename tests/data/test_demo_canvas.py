@@ -17,6 +17,7 @@ from analysis.data.demo_canvas import (
     rasterise,
     rectangle,
     smooth,
+    soft_shadow,
     step,
     taper,
 )
@@ -72,6 +73,15 @@ def test_noise_is_standardised_and_follows_the_stream(kind: str) -> None:
 def test_hair_noise_runs_along_its_direction() -> None:
     streaks = noise("hair0", (200, 200), np.random.default_rng(1))
     assert np.abs(np.diff(streaks, axis=1)).mean() < 0.3 * np.abs(np.diff(streaks, axis=0)).mean()
+
+
+def test_a_soft_shadow_darkens_around_its_shape_and_nowhere_else() -> None:
+    canvas = np.full((SIZE, SIZE, 3), 200, np.float32)
+    shadow = soft_shadow(canvas, rectangle(80, 80, 120, 120), radius=3, strength=0.4)
+    assert shadow[100, 100] == pytest.approx(0.4, abs=0.01)
+    assert shadow[100, 79:81].mean() == pytest.approx(0.2, abs=0.03)  # half of it at the edge
+    assert not shadow[:60].any()
+    np.testing.assert_allclose(canvas, 200 * (1 - shadow[..., None] * np.ones(3)), rtol=1e-5)
 
 
 def test_step_mix_ramp_and_lines() -> None:

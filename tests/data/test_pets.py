@@ -1,21 +1,17 @@
-"""The Pets photos: fastai's cache, the book's split, and what happens without a network."""
+"""The Pets photos: fastai's cache, the book's split, and photos that cannot be read."""
 
 from __future__ import annotations
 
 import shutil
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
-from fastai.data.external import URLs, fastai_cfg
+from fastai.data.external import URLs
 from PIL import Image
 
 from analysis.data.labelled import DataError
 from analysis.data.pets import load_pets
 from analysis.data.source import class_names, is_cat
-from analysis.progress import ProgressEvent
 
 
 def test_labels_and_split_are_those_of_the_books_dataloaders(pets_cache: Path):
@@ -50,16 +46,7 @@ def test_the_breeds_are_37_classes_on_the_same_split(pets_cache: Path):
     assert load_pets("species", seed=22).valid != species.valid
 
 
-@pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A FASTAI_HOME with nothing in it."""
-    monkeypatch.setenv("FASTAI_HOME", str(tmp_path / "fastai"))
-    fastai_cfg.cache_clear()
-    yield tmp_path / "fastai"
-    fastai_cfg.cache_clear()
-
-
-def made_of(folder: Path, count: int = 12) -> Path:
+def write_photos(folder: Path, count: int = 12) -> Path:
     (folder / "images").mkdir(parents=True)
     for number in range(count):
         name = "Bengal" if number % 2 else "pug"
@@ -67,72 +54,8 @@ def made_of(folder: Path, count: int = 12) -> Path:
     return folder
 
 
-def test_without_cache_and_network_the_message_says_what_was_tried_and_what_to_do(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-):
-    def unreachable(*args: object, **kwargs: object) -> None:
-        raise URLError("Name or service not known")
-
-    monkeypatch.setattr("fastcore.net.urlopen", unreachable)
-    with pytest.raises(DataError) as raised:
-        load_pets()
-    message = str(raised.value)
-    for part in (URLs.PETS, "Name or service not known", str(empty_cache / "data" / "oxford-iiit-pet"), "'demo'"):
-        assert part in message
-    assert not list(empty_cache.rglob("*.part"))
-    assert not list(empty_cache.rglob("*.tgz"))
-
-
-@pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The archive's address leads to a small one on the disk."""
-    folder = made_of(tmp_path / "source" / "oxford-iiit-pet")
-    archive = tmp_path / "source" / "oxford-iiit-pet.tgz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(folder, arcname="oxford-iiit-pet")
-    monkeypatch.setattr(URLs, "PETS", archive.as_uri())
-    return archive
-
-
-def test_a_download_reports_and_fills_fastais_cache(
-    empty_cache: Path, served: Path, monkeypatch: pytest.MonkeyPatch
-):
-    # fastai's own unpacking moves the folder into its place file by file: nothing must be left for it to do
-    monkeypatch.setattr("fastdownload.FastDownload.extract", lambda *args, **options: pytest.fail("too late"))
-    seen: list[ProgressEvent] = []
-    images = load_pets(report=seen.append)
-    assert images.root == empty_cache / "data" / "oxford-iiit-pet" / "images"
-    assert len(images.files) == 12
-    assert sorted(path.name for path in (empty_cache / "data").iterdir()) == ["oxford-iiit-pet"]
-    assert {event.stage for event in seen} == {"data"}
-    assert any(event.message.startswith("Downloading the Pets photos: ") for event in seen)
-    fractions = [event.fraction for event in seen]
-    assert fractions == sorted(fractions)
-    served.unlink()  # from now on the cache is all there is
-    (empty_cache / "archive" / "oxford-iiit-pet.tgz").unlink()
-    assert load_pets() == images
-
-
-def test_a_broken_archive_leaves_no_half_filled_cache(empty_cache: Path, served: Path):
-    whole = served.read_bytes()
-    served.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="could not be fetched"):
-        load_pets()
-    assert list((empty_cache / "data").iterdir()) == []
-
-
-def test_something_else_in_place_of_the_archive_is_refused(empty_cache: Path, monkeypatch: pytest.MonkeyPatch):
-    def login_page(url: str, path: Path, **options: object) -> None:
-        Path(path).write_text("<html>please log in</html>")
-
-    monkeypatch.setattr("fastcore.net.urlsave", login_page)
-    with pytest.raises(DataError, match="is not the archive of the Pets photos"):
-        load_pets()
-    assert not (empty_cache / "archive" / "oxford-iiit-pet.tgz").exists()
-
-
-def test_unreadable_photos_are_skipped_and_move_no_other_photo(empty_cache: Path):
-    folder = made_of(empty_cache / "data" / "oxford-iiit-pet")
+def test_unreadable_photos_are_skipped_and_move_no_other_photo(fastai_home: Path):
+    folder = write_photos(fastai_home / "data" / "oxford-iiit-pet")
     whole = load_pets()
     broken = whole.files[4]
     (folder / "images" / broken).write_bytes(b"broken")
@@ -142,11 +65,11 @@ def test_unreadable_photos_are_skipped_and_move_no_other_photo(empty_cache: Path
     assert dict(zip(images.files, images.valid, strict=True)) == expected
 
 
-def test_a_cache_without_photos_is_named(empty_cache: Path):
-    folder = made_of(empty_cache / "data" / "oxford-iiit-pet")
+def test_a_cache_without_photos_is_named(fastai_home: Path):
+    folder = write_photos(fastai_home / "data" / "oxford-iiit-pet")
     for path in (folder / "images").iterdir():
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match="12 of 12 files"):
+    with pytest.raises(DataError, match="12 of 12 files .* Delete .*oxford-iiit-pet and start again"):
         load_pets()
     shutil.rmtree(folder / "images")
     with pytest.raises(DataError, match=r"holds no images\. Delete"):

@@ -6,13 +6,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
 
 import pandas as pd
 import pytest
-from fastai.data.external import URLs, fastai_cfg
+from fastai.data.external import URLs
 
 from analysis.data import reviews as module
 from analysis.data.labelled import DataError
@@ -75,18 +74,9 @@ def test_a_missing_or_other_package_is_said_to_be(tmp_path: Path, monkeypatch: p
     with pytest.raises(DataError, match="is not installed: pip install no-such-package-here"):
         load_reviews()
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    monkeypatch.setattr(module, "_packaged", lambda: tmp_path / "other.csv")
+    monkeypatch.setattr(module, "_package_file", lambda: tmp_path / "other.csv")
     with pytest.raises(DataError, match="cannot be read as film reviews.*force-reinstall"):
         load_reviews()
-
-
-@pytest.fixture
-def fastai_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A FASTAI_HOME with nothing in it."""
-    monkeypatch.setenv("FASTAI_HOME", str(tmp_path / "fastai"))
-    fastai_cfg.cache_clear()
-    yield tmp_path / "fastai"
-    fastai_cfg.cache_clear()
 
 
 def test_fastais_sample_has_its_own_split(shared: Path, fastai_home: Path):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analysis.explain import METHODS, explain, trace
 from analysis.explain.errors import ExplainError
-from analysis.explain.targets import Score, score_of
+from analysis.explain.targets import Score, score_of, target_label
 
 LAYER = "0.6"
 NEED_A_CLASS = {"cam", "bookcam", "finercam"}
@@ -153,3 +153,8 @@ def test_weights_are_the_derivative() -> None:
     )
     expected = torch.eye(3, dtype=torch.float64)[1] - logits.softmax(1)
     torch.testing.assert_close(score_of(log_probability, logits).weights(logits), expected)
+
+
+def test_a_target_is_named() -> None:
+    assert target_label(1, ("cat", "dog")) == "dog"
+    assert target_label((1, 0), ("cat", "dog")) == "dog rather than cat"

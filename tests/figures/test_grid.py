@@ -19,7 +19,7 @@ def test_as_many_columns_as_fit_and_rows_balanced(panels, width, columns):
 
 def test_columns_share_the_width_without_touching():
     grid = fitting_grid(3, 850, 200)
-    edges = [grid.across(column) for column in range(3)]
+    edges = [grid.x_domain(column) for column in range(3)]
     assert edges[0][0] == 0
     assert edges[-1][1] == pytest.approx(1)
     assert all(left[1] < right[0] for left, right in pairwise(edges))
@@ -27,9 +27,9 @@ def test_columns_share_the_width_without_touching():
 
 def test_rows_leave_room_for_titles_and_bars():
     grid = fitting_grid(6, 850, 250, aspect=0.5, lines=2)
-    upper, lower = grid.down(0), grid.down(1)
+    upper, lower = grid.y_domain(0), grid.y_domain(1)
     assert (upper[1] - upper[0]) * grid.height == pytest.approx(grid.panel_width / 2)
-    assert (1 - upper[1]) * grid.height == pytest.approx(grid.title)
+    assert (1 - upper[1]) * grid.height == pytest.approx(grid.title_height)
     assert upper[0] > lower[1]
     assert lower[0] > 0
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figures.reading import clicked_fields, marks, order
 
 from analysis.explain.keepdim import KeepdimCase, KeepdimCell
 from dashboard.figures.keepdim import CELL, keepdim_figure, keepdim_panels, keepdim_table_chart
@@ -72,19 +73,23 @@ def test_the_table_says_by_colour_and_word_what_happens():
         KeepdimCell("0.4", 256, 64, 64, 64, "silent"),
         KeepdimCell("0.9", 256, 1, 8, 8, "right"),
     ]
-    spec = keepdim_table_chart(cells, {"0.4": "Stage 1"}).to_dict()
-    (rows,) = spec["datasets"].values()
-    assert [(row["name"], row["size"], row["outcome"], row["shape"]) for row in rows] == [
-        ("Stage 1", 224, "raises", "64×56×56"),
-        ("Stage 1", 256, "silent", "64×64×64"),
-        ("0.9", 256, "right", "1×8×8"),
-    ]
-    rectangles, words, shapes = spec["layer"]
-    scale = rectangles["encoding"]["color"]["scale"]
-    assert scale["domain"] == ["raises", "silent", "right"]
-    assert len(set(scale["range"])) == 3
-    assert words["encoding"]["text"]["field"] == "outcome"
-    assert shapes["encoding"]["text"]["field"] == "shape"
-    assert rectangles["encoding"]["y"]["sort"] == ["Stage 1", "0.9"]
-    assert spec["params"][0]["name"] == CELL
-    assert spec["params"][0]["select"]["fields"] == ["layer", "size"]
+    chart = keepdim_table_chart(cells, {"0.4": "Stage 1"})
+    written: dict[tuple, list[str]] = {}
+    for text in marks(chart, "text"):
+        written.setdefault((text.channels["y"], text.channels["x"]), []).append(text.channels["text"])
+    assert written == {
+        ("Stage 1", 224): ["raises", "64×56×56"],
+        ("Stage 1", 256): ["silent", "64×64×64"],
+        ("0.9", 256): ["right", "1×8×8"],
+    }
+    cells_drawn = marks(chart, "rect")
+    assert len({cell.channels["color"] for cell in cells_drawn}) == 3
+    assert cells_drawn[1].tooltip == {
+        "Layer": "Stage 1",
+        "Input size": "256",
+        "Channels × height × width": "64×64×64",
+        "Without keepdim": "a wrong map without any warning",
+    }
+    assert order(chart, "y") == ["Stage 1", "0.9"]
+    assert order(chart, "color") == ["raises", "silent", "right"]
+    assert clicked_fields(chart) == {CELL: ["layer", "size"]}

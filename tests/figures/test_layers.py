@@ -7,10 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.figures.grid import fitting_grid
 from dashboard.figures.layers import layers_figure
 from dashboard.figures.options import LayerViewOptions
-from dashboard.figures.sliders import step_labels
 
 
 def maps(figure: go.Figure) -> list[go.Heatmap]:
@@ -136,30 +134,6 @@ def test_the_opacity_slider_starts_at_the_opacity_and_changes_all_maps(report):
     assert change == {"opacity": 0.35}
     assert list(traces) == list(range(11))
     assert slider.steps[-1].args[0] == {"opacity": 1}
-
-
-def test_outlines_are_drawn_on_both_panels_and_switched_in_the_legend(report):
-    figure = layers_figure(report, LayerViewOptions(pet_outline=True))
-    lines = [trace for trace in figure.data if trace.type == "scatter"]
-    pet = [line for line in lines if line.legendgroup == "pet"]
-    assert {line.xaxis for line in pet} == {"x", "x2"}
-    assert {line.visible for line in pet} == {True}
-    assert {line.visible for line in lines if line.legendgroup == "shortcut"} == {"legendonly"}
-    assert [line.name for line in lines if line.showlegend] == ["Outline of the pet", "Outline of the shortcut"]
-
-
-def test_without_masks_there_are_no_outlines(report):
-    bare = replace(report, mask=None, shortcut=np.zeros((224, 224), bool))
-    options = LayerViewOptions(pet_outline=True, shortcut_outline=True)
-    assert all(trace.type == "heatmap" for trace in layers_figure(bare, options).data)
-
-
-def test_steps_have_short_names_or_numbers(report):
-    labels, wide = [row.label for row in report.rows], fitting_grid(2, 850, 250)
-    assert step_labels(labels, wide) == [f"Stage {index}" for index in range(6)]
-    assert step_labels(labels * 2, wide) == [str(number) for number in range(1, 13)]
-    assert step_labels(["features.denseblock1 · 64 × 7 × 7"], wide) == ["1"]
-    assert step_labels(labels, fitting_grid(2, 360, 250)) == [str(number) for number in range(1, 7)]
 
 
 def test_methods_wrap_to_the_width_and_each_has_its_panel(five):

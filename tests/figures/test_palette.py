@@ -2,20 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figures.contrast import contrast, rgb
 
 from dashboard.figures.palette import DIVERGING, INKS, SEQUENTIAL, colormap, colour_scales, plotly_scale
-
-
-def luminance(colour: str) -> float:
-    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
-
-
-def contrast(first: str, second: str) -> float:
-    """WCAG 2.2's contrast ratio."""
-    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_scales_suit_the_sign_and_leave_rainbows_out():
@@ -47,8 +36,8 @@ def test_plotly_and_matplotlib_show_the_same_colours():
 
 @pytest.mark.parametrize(("theme", "page"), [("light", "#ffffff"), ("dark", "#0e1117")])
 def test_text_is_readable_on_its_page(theme, page):
-    ink = INKS[theme]
-    assert contrast(ink.text, page) > 7
-    assert contrast(ink.muted, page) > 4.5
-    assert contrast(ink.good, page) > 3
-    assert contrast(ink.bad, page) > 3
+    ink, page = INKS[theme], rgb(page)
+    assert contrast(rgb(ink.text), page) > 7
+    assert contrast(rgb(ink.muted), page) > 4.5
+    assert contrast(rgb(ink.good), page) > 3
+    assert contrast(rgb(ink.bad), page) > 3

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from figures.reading import marks, order
 
 from dashboard.figures.per_class import per_class_chart
 
@@ -15,9 +16,22 @@ def test_the_worst_recall_stands_on_top_and_undefined_precision_has_no_dot():
             "support": [10, 12, 9],
         }
     )
-    spec = per_class_chart(table).to_dict()
-    dots = spec["layer"][1]
-    assert dots["encoding"]["y"]["sort"] == ["boxer", "beagle", "pug"]
-    (rows,) = spec["datasets"].values()
-    assert len(rows) == 5
-    assert {row["measure"] for row in rows if row["class"] == "boxer"} == {"Recall"}
+    chart = per_class_chart(table)
+    assert order(chart, "y") == ["boxer", "beagle", "pug"]
+    dots = {(dot.channels["y"], dot.row["measure"]): dot for dot in marks(chart, "point")}
+    assert {place: dot.channels["x"] for place, dot in dots.items()} == {
+        ("pug", "Precision"): 0.9,
+        ("pug", "Recall"): 0.8,
+        ("boxer", "Recall"): 0.0,
+        ("beagle", "Precision"): 0.5,
+        ("beagle", "Recall"): 0.6,
+    }
+    precision, recall = dots["pug", "Precision"].channels, dots["pug", "Recall"].channels
+    assert precision["color"] != recall["color"]
+    assert precision["shape"] != recall["shape"]  # for readers who see no colours
+    assert dots["pug", "Recall"].tooltip == {
+        "Class": "pug",
+        "Measure": "Recall",
+        "Value": "80.0%",
+        "Images of the class": "10",
+    }

@@ -61,7 +61,7 @@ def test_opacity_zero_is_the_photo(report):
 
 
 def test_outlines_theme_and_layer_are_honoured(report, plain):
-    outlined = pixels(view_png(report, 5, LayerViewOptions(pet_outline=True)))
+    outlined = pixels(view_png(report, 5, LayerViewOptions(animal_outline=True)))
     assert np.abs(panel(outlined, 0) - panel(plain, 0)).max() > 100
     dark = pixels(view_png(report, 5, LayerViewOptions(theme="dark")))
     assert plain[-1, 0].tolist() == [255, 255, 255]

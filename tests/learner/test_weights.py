@@ -59,7 +59,7 @@ def test_torchvisions_weights_expect_imagenets_statistics():
 def test_weights_of_another_shape_are_refused():
     with pytest.raises(WeightsError, match="do not fit"):
         load_lite(timm.create_model("efficientnet_lite1", num_classes=0))
-    with pytest.raises(WeightsError, match=r"294 tensors for 294, other shapes at \['conv_stem.weight'\]"):
+    with pytest.raises(WeightsError, match=r"294 tensors for 294, different shapes at \['conv_stem.weight'\]"):
         body = timm.create_model("efficientnet_lite0", num_classes=0)
         body.conv_stem = torch.nn.Conv2d(3, 16, 3, bias=False)
         load_lite(body)
@@ -84,5 +84,5 @@ def test_a_damaged_file_in_torchs_cache_is_reported(tmp_path: Path, monkeypatch:
     path = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"not weights")
-    with pytest.raises(WeightsError, match="delete it first if it is damaged"):
+    with pytest.raises(WeightsError, match="if that file is damaged, delete it"):
         fetch_torchvision("resnet18")

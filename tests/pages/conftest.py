@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -45,3 +48,27 @@ def words(app: AppTest) -> str:
 def sources(app: AppTest) -> str:
     """Return the text of every code block of a page."""
     return "\n".join(element.value for element in app.code)
+
+
+def labelled(elements, label: str):
+    """The one element (a button, say) of that label."""
+    (found,) = [element for element in elements if element.label == label]
+    return found
+
+
+def metrics(app: AppTest) -> dict:
+    """The page's metrics by their labels."""
+    return {metric.label: metric for metric in app.metric}
+
+
+def heat_maps(app) -> list[np.ndarray]:
+    """The values of every heat map in the page's first figure."""
+    found = []
+    for trace in json.loads(app.get("plotly_chart")[0].proto.spec)["data"]:
+        if trace["type"] == "heatmap":
+            z = trace["z"]
+            if isinstance(z, dict):
+                shape = tuple(int(n) for n in z["shape"].split(","))
+                z = np.frombuffer(base64.b64decode(z["bdata"]), dtype=z["dtype"]).reshape(shape)
+            found.append(np.asarray(z, dtype=np.float32))
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 
 from analysis.learner.store import load
-from pages.conftest import words
+from pages.conftest import heat_maps, words
 
 CONTRAST = "Why predicted rather than true"
 
@@ -65,19 +64,6 @@ def plain_gradcam(run, image: str, layers: list[str], score):
         name: (gradient.mean(dim=(2, 3), keepdim=True) * seen[name]).sum(1)[0].detach().numpy()
         for name, gradient in zip(layers, gradients, strict=True)
     }
-
-
-def heat_maps(app) -> list[np.ndarray]:
-    """The values of every heat map in the page's first figure."""
-    found = []
-    for trace in json.loads(app.get("plotly_chart")[0].proto.spec)["data"]:
-        if trace["type"] == "heatmap":
-            z = trace["z"]
-            if isinstance(z, dict):
-                shape = tuple(int(n) for n in z["shape"].split(","))
-                z = np.frombuffer(base64.b64decode(z["bdata"]), dtype=z["dtype"]).reshape(shape)
-            found.append(np.asarray(z, dtype=np.float32))
-    return found
 
 
 def test_the_contrast_of_a_mistake_is_predicted_minus_true(open_view, tiny_run, asked):

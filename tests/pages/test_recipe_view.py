@@ -39,8 +39,16 @@ def test_two_changes_of_one_step_get_a_warning(open_view):
     app.multiselect(key="together").set_value(["bicubic", "nearest neighbour"]).run()
     assert not app.exception
     assert "can be changed in one way at a time" in words(app)
+
+
+def test_all_pairs_are_drawn_where_they_are_asked_for(open_view):
+    app = open_view("recipe")
+    before = len(app.get("vega_lite_chart"))
+    assert "A cell is empty" not in words(app)
     app.toggle(key="all_pairs").set_value(True).run()
     assert not app.exception
+    assert "A cell is empty where both changes are of the same step." in words(app)
+    assert len(app.get("vega_lite_chart")) == before + 1
 
 
 def test_without_a_clone_a_layer_before_an_inplace_step_gives_another_map(open_view, downloads):

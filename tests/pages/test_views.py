@@ -11,7 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from analysis.progress import ProgressEvent
-from pages.conftest import ROOT, words
+from pages.conftest import ROOT, heat_maps, labelled, metrics, words
 
 
 def png() -> bytes:
@@ -45,7 +45,7 @@ def test_gallery_filters(open_view, tiny_run):
     app.text_input(key="name").set_value("nothing is called so").run()
     assert "No picture fits these filters" in words(app)
     app.toggle(key="correct").set_value(True).run()
-    app.button[0].click().run()
+    labelled(app.button, "Remove the filters").click().run()
     assert not app.exception
     assert f"{len(wrong)} of {len(wrong)} mistakes" in words(app)
 
@@ -58,8 +58,11 @@ def test_layers_of_the_first_mistake(open_view, tiny_run):
     assert app.query_params["image"] in (wrong.path.iloc[0], [wrong.path.iloc[0]])
     app.selectbox(key="explain").select("Why predicted rather than true").run()
     assert not app.exception
+    signed = heat_maps(app)
     app.toggle(key="relu").set_value(True).run()
-    assert not app.exception
+    assert any((values < 0).any() for values in signed)
+    for values, kept in zip(signed, heat_maps(app), strict=True):
+        np.testing.assert_array_equal(kept, np.maximum(values, 0))
 
 
 def test_next_and_previous_walk_the_filtered_list(open_view, tiny_run):
@@ -84,13 +87,16 @@ def test_keepdim_says_what_happens(open_view):
     assert "PyTorch raises an error" in words(app)
 
 
-def test_a_photo_is_predicted(open_view):
+def test_a_photo_is_predicted_and_explained(open_view, tiny_run):
     app = open_view("photo")
     app.file_uploader[0].upload("mine.png", png()).run()
     assert not app.exception
-    assert app.metric[0].label == "Predicted"
-    app.button[-1].click().run()
+    predicted = metrics(app)["Predicted"].value
+    assert predicted in tiny_run.manifest.class_names
+    labelled(app.button, "See why, layer by layer").click().run()
     assert not app.exception
+    assert app.title[0].value == "Layers"
+    assert f"**mine.png** · predicted **{predicted}**" in words(app)
 
 
 def test_a_bad_photo_is_refused_in_words(open_view):
@@ -104,7 +110,7 @@ def test_a_bad_photo_is_refused_in_words(open_view):
 def test_the_form_asks_for_a_folder(open_view):
     app = open_view("learners")
     app.radio(key="new_source").set_value("folder").run()
-    app.button[-1].click().run()
+    labelled(app.button, "Fine-tune").click().run()
     assert "Name the folder" in app.error[0].value
 
 
@@ -125,7 +131,7 @@ def test_damaged_weights_are_refused_with_a_way_out(copied_home, tiny_run):
     app.switch_page("dashboard/views/layers.py").run()
     assert not app.exception
     assert "sha256 does not match" in app.error[0].value
-    assert [button.label for button in app.button if "Fine-tune this recipe again" in button.label]
+    assert labelled(app.button, "Fine-tune this recipe again")
 
 
 class StandInJob:
@@ -151,4 +157,4 @@ def test_first_start_shows_progress_or_what_went_wrong(tmp_path, monkeypatch, ru
         assert "About 3 min left" in words(app)
     else:
         assert "The disk is full." in app.error[0].value
-        assert app.button[0].label == "Try again"
+        assert labelled(app.button, "Try again")

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.progress import ProgressEvent
-from pages.conftest import ROOT, words
+from pages.conftest import ROOT, labelled, metrics, words
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_gallery_filters_by_word(open_words, tiny_words_run, shown_cards):
     assert {card.id for card in shown_cards[-1]} <= set(found.path)
     app.text_input(key="word").set_value("wonderfu").run()  # no whole word
     assert "No review fits these filters" in words(app)
-    next(button for button in app.button if button.label == "Remove the filters").click().run()
+    labelled(app.button, "Remove the filters").click().run()
     assert not app.exception
     assert app.text_input(key="word").value == ""
 
@@ -89,8 +89,8 @@ def test_a_forgotten_review_says_so(open_words):
 
 
 def typed(app: AppTest, text: str) -> AppTest:
-    app.text_area[0].set_value(text)
-    next(button for button in app.button if button.label == "Explain it").click()
+    labelled(app.text_area, "Your review").set_value(text)
+    labelled(app.button, "Explain it").click()
     app.run()
     assert not app.exception, [problem.value for problem in app.exception]
     return app
@@ -117,22 +117,27 @@ def test_any_text_can_be_typed(open_words, tiny_words_run, text, said):
 def test_struck_words_move_the_prediction(open_words, tiny_words_run):
     row = tiny_words_run.predictions().iloc[0]
     app = open_words("words_review", {"review": row.path}, {"edits": {row.path: {0: "", 1: "wonderful"}}})
-    metrics = {metric.label: metric for metric in app.metric}
-    assert "Prediction after" in metrics
-    assert f"from {row.confidence:.1%}" in next(
-        metric.delta for label, metric in metrics.items() if label.startswith("Probability of")
-    )
-    next(button for button in app.button if button.label == "Undo all").click().run()
+    found = metrics(app)
+    assert "Prediction after" in found
+    assert f"from {row.confidence:.1%}" in found[f"Probability of {row.predicted}"].delta
+    labelled(app.button, "Undo all").click().run()
     assert not app.metric
 
 
-def test_the_form_strikes_a_word_out(open_words, tiny_words_run):
+def test_striking_words_out_one_by_one_says_what_the_form_says(open_words, tiny_words_run):
     app = open_words("words_review", {"review": tiny_words_run.predictions().path.iloc[0]})
-    next(button for button in app.button if button.label == "Apply").click().run()
-    assert not app.exception
-    assert app.metric[0].label == "Prediction after"
-    app.toggle[0].set_value(True).run()
-    assert not app.exception
+    (toggle,) = [toggle for toggle in app.toggle if toggle.label.startswith("Strike out each of")]
+    assert not [frame for frame in app.dataframe if "falls" in frame.value.columns]
+    toggle.set_value(True).run()
+    (table,) = [frame.value for frame in app.dataframe if "falls" in frame.value.columns]
+    assert table["contribution"].abs().is_monotonic_decreasing
+    for row in table.head(3).itertuples():
+        labelled(app.selectbox, "Word").set_value(row.place - 1)
+        labelled(app.button, "Apply").click().run()
+        assert not app.exception
+        (score,) = [metric for label, metric in metrics(app).items() if label.startswith("Score of")]
+        assert score.delta.startswith(f"{-row.falls:+.3f}, from")
+        labelled(app.button, "Undo all").click().run()
 
 
 def test_the_words_of_the_set(open_words, tiny_words_run):
@@ -142,7 +147,7 @@ def test_the_words_of_the_set(open_words, tiny_words_run):
         tiny_words_run.path.parent.parent / "words", ignore_errors=True
     )  # a browser test may have weighed them before
     app = open_words("words_set")
-    next(button for button in app.button if button.label == "Weigh the words").click().run()
+    labelled(app.button, "Weigh the words").click().run()
     assert set_board().current.wait(120)
     assert set_board().current.error is None
     app.run()
@@ -189,7 +194,7 @@ def test_without_a_run_of_words_one_button_trains_one(tmp_path, monkeypatch):
     app.switch_page("dashboard/views/words_reviews.py").run()
     assert not app.exception
     assert "about 3 minutes" in words(app)
-    app.button[0].click().run()
+    labelled(app.button, "Train a learner for words").click().run()
     assert started[-1] == ["--source", "reviews"]
     assert app.progress[0].value == 30
 
@@ -197,7 +202,7 @@ def test_without_a_run_of_words_one_button_trains_one(tmp_path, monkeypatch):
 def test_the_form_of_words(open_words):
     app = open_words("learners")
     app.radio(key="new_source").set_value("table").run()
-    app.button[-1].click().run()
+    labelled(app.button, "Train").click().run()
     assert "Name the file" in app.error[0].value
 
 

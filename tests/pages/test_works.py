@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import dashboard.works as works_module
 from dashboard.works import Works
@@ -67,10 +68,14 @@ def test_a_work_that_its_last_reader_leaves_stops_and_goes_on_later():
 
 
 def test_a_work_nobody_asks_for_any_more_stops(monkeypatch):
-    monkeypatch.setattr(works_module, "PATIENCE", 0.05)
+    now = [0.0]
+    monkeypatch.setattr(works_module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
     works, steps = Works(), Steps()
     work = works.ask("key", "slow", "anna", steps.make)
-    time.sleep(0.2)
+    now[0] = works_module.PATIENCE
+    steps.release(1)
+    until(lambda: work.made == (0,))  # not yet: it was asked for a moment ago
+    now[0] += 0.1
     steps.release(3)
     assert work.wait(10)
     assert not work.finished
@@ -81,7 +86,7 @@ def test_works_take_turns_layer_by_layer():
     one = works.ask(1, "slow", "anna", long.make)
     until(lambda: long.starts == 1)
     two = works.ask(2, "slow", "ben", short.make)
-    time.sleep(0.1)
+    until(lambda: len(works._turns._queue) == 2)  # the short one stands in line
     assert short.starts == 0
     assert two.words == ""
     long.release(1)  # one layer of the long one, then it is the short one's turn

@@ -115,8 +115,11 @@ class Recurrent(nn.Module):
     def hidden(self) -> list[tuple[str, nn.Module]]:
         return [(f"rnns.{place}", module) for place, module in enumerate(self.rnns)]
 
+    def mask(self, ids: Tensor) -> Tensor:
+        return (ids != 1)[:, None].double()
+
     def forward(self, ids: Tensor) -> Tensor:
-        return self.from_embedded(self.embedding(ids), (ids != 1)[:, None].double())
+        return self.from_embedded(self.embedding(ids), self.mask(ids))
 
     def from_embedded(self, embedded: Tensor, mask: Tensor) -> Tensor:
         x = embedded

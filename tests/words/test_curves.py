@@ -69,7 +69,7 @@ def test_steps_bound_the_points() -> None:
     assert _counts(3, 10).tolist() == [0, 1, 2, 3]
     assert all((_counts(n, 10) == n - _counts(n, 10)[::-1]).all() for n in range(2, 300))
     assert all(len(_counts(n, 10)) >= 10 for n in range(10, 300))
-    with pytest.raises(ExplainError, match="there has to be a step"):
+    with pytest.raises(ExplainError, match="steps is 0 and draws is 10; give at least 1 step"):
         word_curves(bag({}), TEXTS, steps=0)
 
 

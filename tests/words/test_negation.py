@@ -6,10 +6,11 @@ import pytest
 from words.learners import Learner, Recurrent, bag, convolutional
 
 from analysis.explain.errors import ExplainError
+from analysis.learner.text.batches import padded
 from analysis.learner.text.tokenizer import tokenize
-from analysis.words.methods import cam, class_weights
+from analysis.words.methods.cam import cam
 from analysis.words.negation import find_negations, negates, negation_view
-from analysis.words.network import pad, read
+from analysis.words.network import read
 from analysis.words.spans import join_tokens
 
 
@@ -91,13 +92,13 @@ def test_contributions_are_those_of_both_texts_for_one_target() -> None:
     text = "the film was not a good plot . it was never awful"
     views = negation_view(learner, text)
     assert [view.phrase for view in views] == ["not a good plot", "never awful"]
-    target = int(read(learner.model, pad([learner.encode(text).ids], "cpu")).targets[0])
+    target = read(learner.model, padded([learner.encode(text).ids], "cpu")).target()
     for view in views:
         for said, score in ((text, view.score_with), (view.text, view.score_without)):
             encoded = learner.encode(said)
-            taken = read(learner.model, pad([encoded.ids], "cpu"), target)
+            taken = read(learner.model, padded([encoded.ids], "cpu"), target)
             assert float(taken.scores()[0]) == pytest.approx(score)
-            values = cam(taken, "blocks.1", class_weights(learner.model))[0]
+            values = cam(taken, "blocks.1")[0]
             for one in view.negated:
                 place = [token.text for token in encoded.tokens].index(one.text)
                 expected = one.with_negation if said is text else one.without_negation

@@ -26,7 +26,7 @@ def test_the_occurrences_are_those_of_the_reports(method: str) -> None:
         report = words_report(learner, text, NAMES, (1, 0))
         assert found.scores[review] == pytest.approx(report.score)
         np.testing.assert_allclose(found.logits[review], report.logits)
-        given = report.rows[0 if method == "gradient" else -1].by_method(method)
+        given = report.rows[0 if method == "gradient" else -1].by_method(method).contributions
         assert given is not None
         for word, value in zip(report.words.words, given.words, strict=True):
             if word.spoken:

@@ -10,8 +10,11 @@ import pytest
 import torch
 from words.learners import NAMES, Learner, Recurrent, bag, convolutional
 
-from analysis.explain.errors import ExplainError
+from analysis.explain.errors import ExplainError, UnknownNameError
 from analysis.explain.probe import Probe
+from analysis.words.methods import METHODS, Method
+from analysis.words.methods.gradient import gradient
+from analysis.words.network import Reading
 from analysis.words.report import words_report
 from analysis.words.spans import pieces
 
@@ -26,17 +29,20 @@ def probe(channels: int) -> Probe:
 def test_the_exact_cam_is_certified_and_its_words_add_up() -> None:
     report = words_report(Learner(convolutional()), TEXT, NAMES, (1, 0))
     row = report.rows[-1]
-    assert (row.layer, row.cam_kind, row.label) == ("blocks.1", "exact", "Block 2 · 5")
-    assert row.certificate is not None
-    assert abs(row.certificate.residual) < 1e-10
-    single = words_report(Learner(convolutional(dtype=torch.float32)), TEXT, NAMES, (1, 0)).rows[-1].certificate
+    exact = row.maps["cam"]
+    assert (row.layer, exact.kind, row.label, row.best) == ("blocks.1", "exact", "Block 2 · 5", "cam")
+    assert exact.title == "CAM (exact)"
+    assert exact.certificate is not None
+    assert abs(exact.certificate.residual) < 1e-10
+    single = words_report(Learner(convolutional(dtype=torch.float32)), TEXT, NAMES, (1, 0)).best_map.certificate
     assert single is not None
     assert single.residual == single.mean_plus_bias - single.logit != 0
-    assert row.certificate.logit == report.score == pytest.approx(report.logits[1] - report.logits[0])
+    assert exact.certificate.logit == report.score == pytest.approx(report.logits[1] - report.logits[0])
     assert report.bias is not None
-    assert report.best is row.cam
+    assert report.best_map is exact
+    assert report.best is exact.contributions
     assert report.best.words.sum() + report.best.unplaced + report.bias == pytest.approx(report.score, abs=1e-10)
-    assert row.cam_note.endswith("Each value has seen the 5 tokens around its own.")
+    assert exact.note.endswith("Each value has seen the 5 tokens around its own.")
     assert report.target_label == "positive rather than negative"
     assert report.probabilities.sum() == pytest.approx(1)
 
@@ -52,26 +58,59 @@ def test_by_hand() -> None:
 
 def test_every_layer_has_gradcam_and_gradient_and_a_cam_where_there_is_a_probe() -> None:
     report = words_report(Learner(convolutional()), TEXT, NAMES, 1, probes={"embedding": probe(4)})
-    assert [(row.layer, row.cam_kind) for row in report.rows] == [
+    assert [(row.layer, row.maps["cam"].kind) for row in report.rows] == [
         ("embedding", "probe"),
         ("blocks.0", "none"),
         ("blocks.1", "exact"),
     ]
     first, second, last = report.rows
     assert [row.window for row in report.rows] == [1, 3, 5]
-    assert first.gradient_label == "gradient × embedding"
-    assert second.gradient_label == "gradient × activation"
-    assert (first.probe_accuracy, last.probe_accuracy) == (0.875, None)
-    assert "87.5%" in first.cam_note
-    assert (second.cam, second.correlation) == (None, None)
-    assert last.correlation == pytest.approx(1)
-    assert last.rank_correlation == pytest.approx(1)
-    assert first.correlation is not None
-    assert abs(first.correlation) < 0.999
-    assert last.by_method("gradient") is last.gradient
-    assert second.by_method("cam") is None
-    with pytest.raises(ExplainError, match="unknown method"):
+    assert [list(row.maps) for row in report.rows] == [list(METHODS)] * 3
+    titles = [[row.maps[name].title for name in ("cam", "gradcam", "gradient")] for row in report.rows]
+    assert titles == [
+        ["CAM of a linear probe (accuracy 0.88)", "Grad-CAM", "Gradient × embedding"],
+        ["CAM (none here)", "Grad-CAM", "Gradient × activation"],
+        ["CAM (exact)", "Grad-CAM", "Gradient × activation"],
+    ]
+    assert "87.5%" in first.maps["cam"].note
+    assert second.maps["cam"].contributions is None
+    assert second.maps["cam"].note == "The network has no class weights at this layer."
+    assert [row.best for row in report.rows] == ["gradcam", "gradcam", "cam"]  # a probe is not the network
+    assert last.by_method("gradient") is last.maps["gradient"]
+    with pytest.raises(UnknownNameError, match="unknown method 'captum'; there are cam, gradcam, gradient"):
         last.by_method("captum")
+
+
+def test_methods_are_compared_with_the_first_where_both_have_contributions() -> None:
+    report = words_report(Learner(convolutional()), TEXT, NAMES, 1, probes={"embedding": probe(4)})
+    first, second, last = report.rows
+    assert set(first.agreement) == set(METHODS) - {"cam"}
+    assert not second.agreement
+    for name in ("gradcam", "gradient"):
+        assert last.agreement[name].correlation == pytest.approx(1)
+        assert last.agreement[name].rank_correlation == pytest.approx(1)
+        assert abs(first.agreement[name].correlation) < 0.999
+    assert {"gradcam", "gradient"} <= set(last.same_as("cam"))
+    assert "gradient" not in (*first.same_as("cam"), *second.same_as("gradcam"), *second.same_as("cam"))
+
+
+def test_one_more_method_is_in_every_report_and_a_refusal_costs_it_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def double(reading: Reading, layer: str) -> torch.Tensor:
+        if layer == "embedding":
+            raise ExplainError("not at the embedding")
+        return 2 * gradient(reading, layer)
+
+    monkeypatch.setitem(METHODS, "double", Method("double", "Twice", double, needs_gradient=True))
+    report = words_report(Learner(convolutional()), TEXT, NAMES, 1)
+    refused = report.rows[0].maps["double"]
+    assert (refused.title, refused.contributions, refused.note) == ("Twice", None, "not at the embedding")
+    once, twice = (report.rows[1].maps[name].contributions for name in ("gradient", "double"))
+    assert once is not None
+    assert twice is not None
+    np.testing.assert_allclose(twice.words, 2 * once.words)
+    assert report.rows[1].same_as("double") == ()
 
 
 def test_the_probes_cam_adds_up_to_the_probes_own_logit() -> None:
@@ -80,9 +119,10 @@ def test_the_probes_cam_adds_up_to_the_probes_own_logit() -> None:
     row = words_report(learner, TEXT, NAMES, 1, probes={"embedding": one}).rows[0]
     ids = learner.encode(TEXT).ids
     features = learner.model.embedding.weight.detach().numpy()[ids].mean(0)
-    assert row.cam is not None
+    by_probe = row.maps["cam"].contributions
+    assert by_probe is not None
     own = float(one.logits(features[None])[0, 1] - one.bias[1])
-    assert row.cam.tokens.sum() == pytest.approx(own, abs=1e-6)
+    assert by_probe.tokens.sum() == pytest.approx(own, abs=1e-6)
 
 
 def test_a_probe_of_another_network_is_refused() -> None:
@@ -94,15 +134,20 @@ def test_a_recurrent_network_has_no_cam_and_its_marks_are_not_lost() -> None:
     report = words_report(Learner(Recurrent(), marks=True), TEXT, NAMES)
     assert [row.layer for row in report.rows] == ["embedding", "rnns.0", "rnns.1"]
     assert [row.label for row in report.rows] == ["Embedding · 4", "LSTM layer 1 · 6", "LSTM layer 2 · 3"]
-    assert all(row.cam is None and row.certificate is None for row in report.rows)
+    assert all(row.maps["cam"].contributions is None for row in report.rows)
+    assert all(one.certificate is None for row in report.rows for one in row.maps.values())
     assert report.bias is None
     assert [row.window for row in report.rows] == [1, None, None]
-    assert report.best is report.rows[-1].gradcam
+    assert report.best is report.rows[-1].maps["gradcam"].contributions
     for row in report.rows:
-        for given in (row.gradcam, row.gradient):
-            assert given.words.sum() + given.unplaced == pytest.approx(given.tokens.sum())
-    assert report.rows[0].gradient.unplaced != 0  # the mark of the beginning
-    assert len(report.rows[0].gradient.tokens) > len(report.words)
+        for name in ("gradcam", "gradient"):
+            one = row.maps[name].contributions
+            assert one is not None
+            assert one.words.sum() + one.unplaced == pytest.approx(one.tokens.sum())
+    at_embedding = report.rows[0].maps["gradient"].contributions
+    assert at_embedding is not None
+    assert at_embedding.unplaced != 0  # the mark of the beginning
+    assert len(at_embedding.tokens) > len(report.words)
 
 
 @pytest.mark.parametrize("make", [convolutional, Recurrent])
@@ -114,13 +159,15 @@ def test_any_text_has_a_report_and_is_painted_as_it_was(make: type, text: str) -
     report = words_report(Learner(make()), text, NAMES)
     assert "".join(piece.text for piece in pieces(report.words)) == text
     for row in report.rows:
-        assert np.isfinite(row.gradcam.words).all()
-        assert row.gradcam.words.shape == (len(report.words),)
+        one = row.maps["gradcam"].contributions
+        assert one is not None
+        assert np.isfinite(one.words).all()
+        assert one.words.shape == (len(report.words),)
     if make is convolutional and not len(report.words):
-        assert report.rows[-1].certificate is not None
+        assert report.best_map.certificate is not None
         assert report.score == pytest.approx(report.bias)
         assert report.notes == ("There is no word in this text: the prediction rests on the bias alone.",)
-        assert math.isnan(report.rows[-1].correlation or 0)
+        assert math.isnan(report.rows[-1].agreement["gradcam"].correlation)
     if text == "отличный фильм":
         assert report.unknown.all()
         assert report.notes == ("The learner knows none of these words: they all look the same to it.",)

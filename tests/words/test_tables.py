@@ -51,7 +51,8 @@ def test_a_reviews_words_stand_in_its_order_with_their_share() -> None:
     assert table["share"].tolist() == pytest.approx([0.25, 0, 0.75, 0])
     assert table["unknown"].tolist() == [False, False, False, True]
     assert review_table(words_report(bag({}), "good", NAMES))["share"].tolist() == [0]
-    assert review_table(report, report.rows[0].gradcam)["contribution"].tolist() != table["contribution"].tolist()
+    other = review_table(report, report.rows[0].maps["gradcam"].contributions)
+    assert other["contribution"].tolist() != table["contribution"].tolist()
 
 
 def test_the_summary_says_what_adds_up_and_what_does_not() -> None:
@@ -60,7 +61,7 @@ def test_the_summary_says_what_adds_up_and_what_does_not() -> None:
     assert lines[0] == "Predicted: negative 2.9%, positive 97.1%"
     assert lines[1] == "Explained: positive, score +3.5000"
     assert lines[2].startswith("Words +3.0000 and bias +0.5000 make +3.5000; off the score by ")
-    assert "an estimate" in review_summary(report, report.rows[0].gradient)
+    assert "an estimate" in review_summary(report, report.rows[0].maps["gradient"])
     assert "an estimate" in review_summary(words_report(Learner(Recurrent()), "good", NAMES))
     assert review_summary(words_report(bag({}), "", NAMES)).endswith("rests on the bias alone.")
 
@@ -79,7 +80,7 @@ def test_vader_is_compared_twice_or_said_to_be_missing(monkeypatch: pytest.Monke
     assert lexicon is not None
     first, second = said.splitlines()
     assert first.startswith("2 of 3 ranked words")
-    assert second.startswith("Of those whose interval leaves 0 out: 1 of 2 ranked words")
+    assert second.startswith("Of those whose interval does not contain 0: 1 of 2 ranked words")
 
     def missing() -> Lexicon:
         raise LexiconError("not there; pip install it")

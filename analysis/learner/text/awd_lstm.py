@@ -1,4 +1,4 @@
-"""fastai's AWD-LSTM text classifier: how it is built, and how it is asked once it is trained."""
+"""fastai's AWD-LSTM text classifier: how it is built, and how it predicts once it is trained."""
 
 from __future__ import annotations
 
@@ -56,10 +56,9 @@ class AwdLstm(nn.Module):
     def _core(self) -> AWD_LSTM:
         return self.network[0].module
 
-    @staticmethod
-    def mask(ids: Tensor) -> Tensor:
-        """Return (B, 1, L) float32: 1 at words, 0 at padding."""
-        return (ids != PAD).unsqueeze(1).float()
+    def mask(self, ids: Tensor) -> Tensor:
+        """Return (B, 1, L) in the network's type: 1 at words, 0 at padding."""
+        return (ids != PAD).unsqueeze(1).to(self.embedding.weight.dtype)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return logits (B, C) from token ids (B, L) int64, padded at the end; every row has a word."""

@@ -1,4 +1,4 @@
-"""fastai DataLoaders for texts as numbers: texts of like length in one batch."""
+"""fastai DataLoaders for texts as numbers, with texts of similar length in one batch."""
 
 from __future__ import annotations
 
@@ -11,24 +11,11 @@ from fastai.text.data import SortedDL, pad_input_chunk
 from fastcore.foundation import L
 from torch import Tensor
 
+from analysis.learner.text.batches import padded
 from analysis.learner.text.vocabulary import PAD, TokenVocabulary
 
 Item = tuple[Tensor, Tensor]  # ids (L,) int64 and class () int64
 SEQUENCE = 72  # fastai's: awd_lstm is trained on pieces of that many words
-
-
-def padded(ids: Sequence[np.ndarray], device: torch.device | None = None) -> Tensor:
-    """Return texts as one batch (B, L) int64, padded at the end; L is 1 where all are empty."""
-    batch = np.full((len(ids), max([1, *map(len, ids)])), PAD, dtype=np.int64)
-    for row, numbers in zip(batch, ids, strict=True):
-        row[: len(numbers)] = numbers
-    return torch.from_numpy(batch).to(device)
-
-
-def by_length(lengths: Sequence[int], batch_size: int) -> list[np.ndarray]:
-    """Return batches of indices, the longest texts first, so that little is padded."""
-    order = np.argsort(-np.asarray(lengths), kind="stable")
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 def make_text_dataloaders(
@@ -44,8 +31,8 @@ def make_text_dataloaders(
 
     Parameters
     ----------
-    chunked : pad as fastai does for its recurrent networks, in whole pieces of `SEQUENCE` in front;
-        else at the end
+    chunked : pad as fastai does for its recurrent networks, at the beginning, in whole pieces of `SEQUENCE`
+        words; else at the end
     """
     loaders = [
         SortedDL(

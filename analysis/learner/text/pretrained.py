@@ -18,7 +18,7 @@ from analysis.progress import Report, silent
 
 
 class LanguageModelError(CamLensError, RuntimeError):
-    """The pretrained weights cannot be had; the message says what was tried."""
+    """The pretrained weights are not available; the message says what was tried."""
 
 
 def fetch_language_model(report: Report = silent) -> Path:

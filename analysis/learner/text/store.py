@@ -1,8 +1,8 @@
-"""Bringing a text run's learner back, without pickle."""
+"""Load the learner of a run of words, without pickle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,8 @@ from analysis.data.labelled import DataError
 from analysis.data.load import load_texts
 from analysis.data.texts import LabelledTexts
 from analysis.learner.text.awd_lstm import AwdLstm
-from analysis.learner.text.dataloaders import by_length, make_text_dataloaders, padded
+from analysis.learner.text.batches import by_length, padded
+from analysis.learner.text.dataloaders import make_text_dataloaders
 from analysis.learner.text.recipe import TextRecipe
 from analysis.learner.text.train import build_text_learner
 from analysis.learner.text.vocabulary import Encoding, TokenVocabulary, load_vocabulary
@@ -28,7 +29,7 @@ _BATCH = 64
 
 
 class LoadedText:
-    """A text run's learner in evaluation mode, with what its texts go through.
+    """The learner of a run of words in evaluation mode, with its vocabulary and its texts.
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class LoadedText:
         vocabulary: TokenVocabulary,
         data: LabelledTexts | None = None,
     ) -> None:
-        """Take a network whose weights are loaded, and the run's texts where they are in memory."""
+        """Hold a network whose weights are loaded, and the run's texts where they are in memory."""
         self.run, self.recipe, self.model, self.vocabulary = run, recipe, model, vocabulary
         self._data = data
         self.device: torch.device = model.embedding.weight.device
@@ -81,7 +82,7 @@ class LoadedText:
         return logits
 
     def columns(self, files: Sequence[str]) -> dict[str, list[Any]]:
-        """Return what a predictions table of texts has besides: the texts."""
+        """Return the further columns of a predictions table of texts: the texts."""
         texts = self.texts()
         return {"text": [texts[file] for file in files]}
 
@@ -97,11 +98,11 @@ def load_text(
     verify: bool = True,
     data: LabelledTexts | None = None,
 ) -> LoadedText:
-    """Bring a text run's learner back, on CUDA where there is one unless a device is named.
+    """Load the learner of a run of words, on CUDA where there is one unless a device is named.
 
-    Neither the run's texts nor a pickle is read; `data` is what the run was made from, where that is in
-    memory already. Raises RunError where the run is one of images, or its
-    files are not those that the manifest names or do not fit.
+    Neither the run's texts nor a pickle is read; `data` is the texts that the run was fitted on, where they are in
+    memory already. Raises RunError where the run is one of images, or its files are not those that the manifest
+    names or do not fit.
     """
     manifest, recipe = run.manifest, run.manifest.recipe
     if not isinstance(recipe, TextRecipe):
@@ -139,7 +140,7 @@ def texts_of(run: Run, report: Report = silent) -> LabelledTexts:
 def pooled_features(
     loaded: LoadedText, files: Sequence[str], report: Callable[[int], None]
 ) -> dict[str, np.ndarray]:
-    """Return the mean over the words of what each layer puts out: {layer: (N, C) float32}, in that order.
+    """Return the mean over the words of each layer's output: {layer: (N, C) float32}, in forward order.
 
     The layers of a WordCNN are "embedding", "blocks.0" and so on; there are none of another network, whose
     outputs are not averaged over words.
@@ -152,18 +153,12 @@ def pooled_features(
     done = 0
     with torch.no_grad():
         for rows in by_length([len(ids) for ids in numbers], _BATCH):
-            for layer, pooled in _layers(loaded.model, padded([numbers[row] for row in rows], loaded.device)):
+            ids = padded([numbers[row] for row in rows], loaded.device)
+            mask = loaded.model.mask(ids)
+            for layer, output in loaded.model.layers(loaded.model.embedding(ids), mask):
+                pooled = loaded.model.pool(output, mask)
                 of_layer = features.setdefault(layer, np.empty((len(files), pooled.shape[1]), np.float32))
                 of_layer[rows] = pooled.cpu().numpy()
             done += len(rows)
             report(done)
     return features
-
-
-def _layers(model: WordCNN, ids: Tensor) -> Iterator[tuple[str, Tensor]]:
-    mask = model.mask(ids)
-    x = model.embedding(ids).transpose(1, 2)
-    yield "embedding", model.pool(x, mask)
-    for number, block in enumerate(model.blocks):
-        x = block(x, mask)
-        yield f"blocks.{number}", model.pool(x, mask)

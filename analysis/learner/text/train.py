@@ -59,7 +59,7 @@ def train_text(
 
     Raises
     ------
-    LanguageModelError : the pretrained weights cannot be had
+    LanguageModelError : the pretrained weights are not available
     TrainingError : the loss is no longer a number
     """
     device = device or best_device()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-PAD = 1  # id of what fills a batch behind a shorter review, as in fastai
+from analysis.learner.text.vocabulary import PAD
 
 
 class Block(nn.Module):
     """A convolution over neighbouring words, ReLU and dropout; exactly 0 where there is no word."""
 
     def __init__(self, channels_in: int, channels: int, kernel: int, dropout: float) -> None:
-        """Take an odd kernel size, so that each output stands over the word in the middle of its window."""
+        """Make a block; an odd kernel size lets each output belong to the word in the middle of its window."""
         super().__init__()
         if kernel % 2 == 0:
             raise ValueError(f"kernel is {kernel}; give an odd number of words.")
@@ -32,7 +32,7 @@ class WordCNN(nn.Module):
     """Embedding, convolutions, the mean over the words of a review, and a linear layer.
 
     So the logit of class c is the mean over the words of `head.weight[c] @ features[:, word]`, plus
-    `head.bias[c]`: what stands under the mean is the CAM. Padding changes nothing, whatever its length,
+    `head.bias[c]`: the values that the mean is of are the CAM. Padding changes nothing, whatever its length,
     and a review without words gets the bias alone.
 
     Attributes
@@ -70,7 +70,7 @@ class WordCNN(nn.Module):
         return self.from_embedded(self.embedding(ids), self.mask(ids))
 
     def mask(self, ids: Tensor) -> Tensor:
-        """Return (B, 1, L) float32: 1 at words, 0 at padding."""
+        """Return (B, 1, L) in the network's type: 1 at words, 0 at padding."""
         return (ids != PAD).unsqueeze(1).to(self.embedding.weight.dtype)
 
     def features(self, ids: Tensor) -> Tensor:
@@ -81,12 +81,23 @@ class WordCNN(nn.Module):
             x = block(x, mask)
         return x
 
+    def layers(self, embedded: Tensor, mask: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield each layer's name and output (B, K, L), without dropout of words, from embedded words (B, L, E).
+
+        The first is "embedding", then "blocks.0" and so on.
+        """
+        x = embedded.transpose(1, 2)
+        yield "embedding", x
+        for place, block in enumerate(self.blocks):
+            x = block(x, mask)
+            yield f"blocks.{place}", x
+
     def from_embedded(self, embedded: Tensor, mask: Tensor) -> Tensor:
         """Return logits (B, C) from the embedding's output (B, L, E) and the mask (B, 1, L)."""
         return self.from_block(self.embedding_dropout(embedded).transpose(1, 2), mask, 0)
 
     def from_block(self, x: Tensor, mask: Tensor, start: int) -> Tensor:
-        """Return logits (B, C) from the output of block `start - 1` (B, K, L): run the blocks behind it."""
+        """Return logits (B, C) from the output of block `start - 1` (B, K, L): run the blocks after it."""
         for block in self.blocks[start:]:
             x = block(x, mask)
         return self.head(self.dropout(self.pool(x, mask)))

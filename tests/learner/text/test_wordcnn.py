@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.learner.text.wordcnn import PAD, Block, WordCNN
+from analysis.learner.text.vocabulary import PAD
+from analysis.learner.text.wordcnn import Block, WordCNN
 
 
 @pytest.fixture(scope="module")
