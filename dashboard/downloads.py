@@ -1,4 +1,4 @@
-"""What the Layers page hands out: the view as a PNG, the raw maps as an NPZ file."""
+"""The downloads of the Layers page: the view as a PNG, the raw maps as an NPZ file."""
 
 from __future__ import annotations
 

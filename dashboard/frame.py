@@ -145,7 +145,7 @@ def _short(run: Run) -> str:
 
 
 def _another_run() -> None:
-    """Leave the old learner's picture and filters behind: the new one may know neither."""
+    """Forget the old learner's picture and filters: the new one may know neither."""
     st.query_params[state.RUN] = st.session_state[state.CHOSEN_RUN]
     st.query_params.pop(state.IMAGE, None)
     st.query_params.pop(state.REVIEW, None)

@@ -159,7 +159,7 @@ def _evaluated(function: ScoreFunction, logits: Tensor) -> Tensor:
     try:
         with as_written():
             scores = function(logits.clone())  # it may change them in place
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, ExplainError):
         raise
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else "no message"

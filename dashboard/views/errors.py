@@ -24,7 +24,7 @@ def card(run: Run, row: dict) -> Photo:
         path = run.image_path(row["path"])
         jpeg = thumbnail(str(path), path.stat().st_mtime_ns)
     except (ImageError, RunError, OSError) as error:
-        problem = f"Not to be opened: {error}"
+        problem = f"This picture can't be opened: {error}"
     return Photo(
         id=row["path"],
         name=row["path"],

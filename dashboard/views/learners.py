@@ -90,7 +90,7 @@ def results(run: Run) -> Results:
 
 
 def head_of(recipe: AnyRecipe) -> str:
-    """What a network ends in: only behind a linear head CAM is exact."""
+    """Return the kind of head of a network; CAM is exact only for a linear one."""
     return recipe.head if isinstance(recipe, Recipe) else {"wordcnn": "linear"}.get(recipe.arch, "fastai's")
 
 

@@ -167,14 +167,14 @@ def negations(found: tuple[Negation, ...], report: WordsReport) -> None:
             "phrase": "Phrase",
             "with": st.column_config.NumberColumn("It contributes", format="%+.4f"),
             "without": st.column_config.NumberColumn("Without the negation", format="%+.4f"),
-            "negated": "Words behind it",
+            "negated": "Words after it",
             "score": st.column_config.NumberColumn("The negation adds to the score", format="%+.4f"),
         },
         alt="Every negation: what its phrase contributes with it and without it",
     )
     st.caption(
         f"The review is predicted again without each negation. Contributions are to {plain(report.target_label)}, "
-        "in logits. A learner that understood a negation would turn the sign of the words behind it."
+        "in logits. A learner that understood a negation would turn the sign of the words after it."
     )
 
 

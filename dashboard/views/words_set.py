@@ -97,14 +97,15 @@ with clear_messages(run):
     count = run.manifest.counts["valid"]
     st.markdown(f"Which words speak for **{plain(label)}**, over {count:,} validation reviews")
     least = st.number_input(
-        "In at least so many reviews",
+        "Minimum number of reviews",
         LEAST,
         max(LEAST, count),
         min(max(LEAST, count // 250), 20),
         key=state.LEAST,
         bind="query-params",
         width=240,
-        help="Rare words have wide intervals; a word needs two reviews to have one at all.",
+        help="Only words that occur in at least this many reviews are listed. Rare words have wide intervals; "
+        "a word needs two reviews to have one at all.",
     )
     ranking = found.ranking[found.ranking["reviews"] >= least]
     lexicon = None

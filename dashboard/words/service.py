@@ -35,7 +35,7 @@ Target = int | tuple[int, int]
 
 
 class ReviewGone(LookupError):
-    """The review a link names is not to be had any more; the message says why and what to do."""
+    """Raised where a review that a link names is missing; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class WordsService:
         return TYPED + name
 
     def text(self, run: Run, review: str) -> str:
-        """The text behind a review's id; raises ReviewGone where there is none."""
+        """Return the text of a review by its id; raises ReviewGone where there is none."""
         if review.startswith(TYPED):
             kept = self._typed.get(review.removeprefix(TYPED))
             if kept is None:
@@ -124,7 +124,7 @@ class WordsService:
         return self._residents.result(self._results, run, ("strikes", review, target, which), compute)
 
     def negations(self, run: Run, review: str, target: Target) -> tuple[Negation, ...]:
-        """What each negation of a review does to the words behind it."""
+        """What each negation of a review does to the words after it."""
 
         def compute(resident: ResidentText) -> tuple[Negation, ...]:
             from analysis.words import negation_view

@@ -50,7 +50,9 @@ def ranking_tab(run: Run, ranking: pd.DataFrame, lexicon: Lexicon | None, label:
     if find:
         shown = ranking[ranking["word"].str.contains(find.lower(), regex=False)]
     if shown.empty:
-        st.info("No word in this list holds these letters. Lower the least number of reviews, or look for less.")
+        st.info(
+            "No word in this list contains these letters. Lower the minimum number of reviews, or look for less."
+        )
         return
     grid = st.grid(2, min_column_width=420, gap="large")
     chart, numbers = grid.cell(), grid.cell()

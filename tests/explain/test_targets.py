@@ -140,6 +140,18 @@ def test_what_is_no_score_is_refused_in_words(function, message: str) -> None:
         explain(classifier(), pictures(), [LAYER], ["gradcam"], function)
 
 
+def test_a_function_that_fails_on_rows_of_a_batch_says_so_once() -> None:
+    def fails(logits: Tensor) -> Tensor:
+        raise IndexError("no such class")
+
+    rows = Score(function=fails).of_rows(torch.tensor([0, 0]), torch.zeros(1, 3))
+    with pytest.raises(ExplainError) as raised:
+        rows.of(torch.zeros(2, 3))
+    assert (
+        str(raised.value) == "the function in targets failed on logits of shape (1, 3): IndexError: no such class"
+    )
+
+
 def test_something_else_than_a_target_is_refused() -> None:
     with pytest.raises(ExplainError, match=r"a function from logits \(B, K\) to scores \(B,\); got str"):
         explain(classifier(), pictures(), [LAYER], ["gradcam"], "dog")

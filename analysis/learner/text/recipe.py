@@ -23,7 +23,7 @@ class TextRecipe(RecipeBase):
     path : file of the texts, for source "table" only
     task : what the source offers, see `TEXT_TASKS`
     arch : "wordcnn" (average pool, Linear: CAM over words is exact) or "awd_lstm" (fastai's)
-    epochs : of one one-cycle schedule; behind an epoch of the head alone where the body is pretrained
+    epochs : of one one-cycle schedule; after an epoch of the head alone where the body is pretrained
     seed : of the split and of the training
     pretrained : start from the weights of fastai's Wikipedia language model; awd_lstm only
     base_lr : the schedule's highest learning rate
