@@ -47,9 +47,9 @@ page = st.navigation(
             ),
             st.Page(
                 f"{VIEWS}/recipe.py",
-                title="Recipe",
+                title="Ablation",
                 icon=":material/science:",
-                help="Every step of the Grad-CAM recipe left out or changed: what raises, what is silently wrong.",
+                help="Every step of Grad-CAM left out or changed: what raises an error, what is silently wrong.",
             ),
             st.Page(
                 f"{VIEWS}/chapter.py",

@@ -22,7 +22,7 @@ from dashboard.words.service import ReviewGone, words_service
 LAYERS_PAGE = "dashboard/views/layers.py"
 KEEPDIM_PAGE = "dashboard/views/keepdim.py"
 CHAPTER_PAGE = "dashboard/views/chapter.py"
-RECIPE_PAGE = "dashboard/views/recipe.py"
+ABLATION_PAGE = "dashboard/views/recipe.py"
 ERRORS_PAGE = "dashboard/views/errors.py"
 METHODS_PAGE = "dashboard/views/methods.py"
 REVIEWS_PAGE = "dashboard/views/words_reviews.py"

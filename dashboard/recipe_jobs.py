@@ -1,4 +1,4 @@
-"""The recipe ablation of a whole validation set.
+"""The ablation of Grad-CAM on a whole validation set.
 
 The network runs in private copies, so the pages go on meanwhile; the service only loads learner and pictures.
 """
@@ -22,25 +22,24 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class RecipeJob(BackgroundJob):
-    """The ablation at one layer."""
+class AblationJob(BackgroundJob):
+    """The ablation of one run at one layer."""
 
     layer: str
 
     def is_of(self, run: Run, layer: str) -> bool:
-        """Whether it is about this run as it is now, and this layer."""
+        """Return whether the job is about this layer and this run with its files as they are now."""
         return (self.run.path, self.run.manifest.files, self.layer) == (run.path, run.manifest.files, layer)
 
     def work(self, report: Report) -> None:
-        """Ablate every picture and keep the table."""
+        """Compute every change on every validation picture and save the table."""
         from analysis.sweeps.ablation import ablate_set, save_table
 
         loaded = service().resident(self.run).loaded
         files = self.run.examples().names("valid")
 
-        def batch(
-            names: Sequence[str],
-        ) -> Tensor:  # of the learner at hand, though others came to memory meanwhile
+        def batch(names: Sequence[str]) -> Tensor:
+            # from this learner, although the service may have removed it from memory meanwhile
             return loaded.batch([service().picture(self.run, name) for name in names])
 
         rows = ablate_set(loaded, files, self.layer, batch, report)
@@ -48,10 +47,10 @@ class RecipeJob(BackgroundJob):
 
 
 @st.cache_resource(show_spinner=False)
-def _board_for(home_folder: str) -> Board[RecipeJob]:
+def _board_for(home_folder: str) -> Board[AblationJob]:
     return Board()
 
 
-def board() -> Board[RecipeJob]:
-    """The process's board (one per `CAMLENS_HOME`)."""
+def board() -> Board[AblationJob]:
+    """Return the process's board; there is one for each `CAMLENS_HOME`."""
     return _board_for(str(home()))

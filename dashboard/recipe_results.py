@@ -1,4 +1,4 @@
-"""The ablation of a whole validation set, as the page shows it: read once, and small."""
+"""The saved ablation of a whole validation set, as the page shows it: read once, and small."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from analysis.runs import Run
 
 @dataclass(frozen=True)
 class SetResults:
-    """What the page shows of a validation set: neither part grows with the number of pictures."""
+    """What the page shows of a validation set.
+
+    Attributes
+    ----------
+    summary, counts : as `summary` and `correlation_counts` of `analysis.sweeps.ablation` return them; the size of
+        neither depends on the number of pictures.
+    """
 
     summary: pd.DataFrame
     counts: pd.DataFrame
@@ -27,7 +33,7 @@ def _set_results(path: str, modified_ns: int) -> SetResults:
 
 
 def set_results(run: Run, layer: str) -> SetResults | None:
-    """The results that were kept, read once; None where there are none."""
+    """Return the saved results, which are read once; None where there are none."""
     from analysis.sweeps.ablation import kept_path
 
     path = kept_path(run, layer)
@@ -38,7 +44,7 @@ def set_results(run: Run, layer: str) -> SetResults | None:
 
 
 def pictures_csv(run: Run, layer: str) -> str:
-    """Every picture's row as CSV, read when it is asked for."""
+    """Return the row of every picture and change as CSV."""
     from analysis.sweeps.ablation import load_table
 
     rows = load_table(run, layer)

@@ -1,1 +1,1 @@
-"""The chapter's questions, answered by running them on the user's own learner."""
+"""The questions at the end of the book's chapter, each answered by an experiment on the user's own learner."""

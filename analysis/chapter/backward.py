@@ -1,4 +1,4 @@
-"""Why Grad-CAM needs the backward pass, and what `backward` may start from."""
+"""Why Grad-CAM needs the backward pass, and which numbers `backward` can start from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.chapter.running import Ran, attempt, code_of
+from analysis.chapter.running import Execution, attempt, source_of
 from analysis.chapter.subject import Subject
 from analysis.explain.errors import HeadError
 from analysis.explain.head import exact_head
@@ -17,41 +17,40 @@ from analysis.explain.measures.agreement import correlation
 from analysis.explain.trace import capture
 from analysis.hooks import BackwardHook, ForwardHook
 
-Pair = tuple[Tensor, Tensor]
-
 
 @dataclass(frozen=True)
-class Gradients:
-    """What the two hooks hold at one layer, and that the gradient is what it is said to be.
+class GradientCheck:
+    """The gradient of a class's logit at one layer, and what confirms that it is this gradient.
 
     Attributes
     ----------
-    layer : its name.
-    after_forward : whether a gradient was there after the forward pass alone.
-    gradient, activation : their shapes, (C, h, w).
-    channel : the channel with the strongest weight; `weight` its mean gradient.
-    predicted, measured : the change of the logit when that channel is raised everywhere by `amount`, by the
-        gradient and by really doing it.
-    class_weights : largest distance between the weights times h·w and the network's own class weights, relative to
-        the largest of them; None where it has none at this layer.
+    layer : the layer's name.
+    available_after_forward : whether the hook held a gradient after the forward pass alone.
+    gradient_shape, activation_shape : (C, h, w).
+    channel : the channel with the largest weight, sign ignored.
+    weight : the spatial mean of that channel's gradient.
+    amount : by how much the channel is raised at every location.
+    predicted_change, measured_change : how the logit changes then, according to the gradient and when it is done.
+    class_weight_difference : the largest distance between the weights times h·w and the network's own class
+        weights, relative to the largest class weight; None where this layer has no class weights.
     gradcam : (h, w) float32.
     """
 
     layer: str
-    after_forward: bool
-    gradient: tuple[int, ...]
-    activation: tuple[int, ...]
+    available_after_forward: bool
+    gradient_shape: tuple[int, ...]
+    activation_shape: tuple[int, ...]
     channel: int
     weight: float
     amount: float
-    predicted: float
-    measured: float
-    class_weights: float | None
+    predicted_change: float
+    measured_change: float
+    class_weight_difference: float | None
     gradcam: np.ndarray
 
 
 def gradient_at(model: nn.Module, layer: nn.Module, x: Tensor, cls: int) -> tuple[Tensor | None, Tensor, Tensor]:
-    """The gradient that is there before the backward pass, the one after it, and the activation."""
+    """Return what the gradient hook holds before and after the backward pass, and the activation."""
     with BackwardHook(layer) as gradient, ForwardHook(layer) as activation:
         output = model(x)
         before = gradient.stored
@@ -61,131 +60,141 @@ def gradient_at(model: nn.Module, layer: nn.Module, x: Tensor, cls: int) -> tupl
     return before, gradient.stored[0], activation.stored[0]
 
 
-def nudge(model: nn.Module, layer: nn.Module, x: Tensor, cls: int, channel: int, amount: float) -> float:
-    """By how much a class's logit changes when one channel of a layer is raised everywhere."""
+def measure_change(model: nn.Module, layer: nn.Module, x: Tensor, cls: int, channel: int, amount: float) -> float:
+    """Return by how much a class's logit changes when one channel of a layer is raised at every location."""
 
-    def raised(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+    def raise_channel(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         output = output.clone()
         output[:, channel] += amount
         return output
 
     with torch.no_grad():
         before = model(x)[0, cls]
-        handle = layer.register_forward_hook(raised)
+        handle = layer.register_forward_hook(raise_channel)
         after = model(x)[0, cls]
         handle.remove()
     return float(after - before)
 
 
-def gradients(subject: Subject, layer: str, cls: int) -> tuple[Ran[Gradients], str]:
-    """Question 12 at one layer; the second value is the code of the check."""
-    model = subject.model()
+def check_gradient(subject: Subject, layer: str, cls: int) -> tuple[Execution[GradientCheck], str]:
+    """Answer question 12 at one layer; return the answer and the source code of its check."""
+    model = subject.copy()
     module = model.get_submodule(layer)
     before, gradient, activation = gradient_at(model, module, subject.x, cls)
     weights = gradient.mean(dim=(1, 2))
     channel = int(weights.abs().argmax())
-    # small beside the layer's own values, so that the network stays on its linear piece
+    # small compared with the layer's own values, so that the network behaves linearly
     amount = max(1e-3 * float(activation.abs().max()), 1e-6)
-    found = Gradients(
+    check = GradientCheck(
         layer=layer,
-        after_forward=before is not None,
-        gradient=tuple(gradient.shape),
-        activation=tuple(activation.shape),
+        available_after_forward=before is not None,
+        gradient_shape=tuple(gradient.shape),
+        activation_shape=tuple(activation.shape),
         channel=channel,
         weight=float(weights[channel]),
         amount=amount,
-        predicted=amount * float(gradient[channel].sum()),
-        measured=nudge(model, module, subject.x, cls, channel, amount),
-        class_weights=_distance_to_class_weights(subject, layer, cls, weights, gradient[0].numel()),
+        predicted_change=amount * float(gradient[channel].sum()),
+        measured_change=measure_change(model, module, subject.x, cls, channel, amount),
+        class_weight_difference=_class_weight_difference(subject, layer, cls, weights, gradient[0].numel()),
         gradcam=_gradcam(gradient, activation),
     )
-    return Ran(code_of(gradient_at), found), code_of(nudge)
+    return Execution(source_of(gradient_at), check), source_of(measure_change)
 
 
-def _distance_to_class_weights(
-    subject: Subject, layer: str, cls: int, weights: Tensor, cells: int
+def _class_weight_difference(
+    subject: Subject, layer: str, cls: int, weights: Tensor, locations: int
 ) -> float | None:
-    taken = capture(subject.learned, subject.x, [layer], gradients=False)
+    record = capture(subject.network, subject.x, [layer], gradients=False)
     try:
-        own = exact_head(taken, layer).weight[cls]
+        class_weights = exact_head(record, layer).weight[cls]
     except HeadError:
         return None
-    return float((weights * cells - own).abs().max() / own.abs().max())
+    return float((weights * locations - class_weights).abs().max() / class_weights.abs().max())
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to a number that `backward` can start from, and the Grad-CAM of it.
+class StartingPoint:
+    """One way to start `backward` from a single number, and the Grad-CAM map that follows.
 
-    `correlation` is with the first way's map, nan where one is constant; `distance` the largest difference of the
-    gradients, relative to the first way's largest.
+    Attributes
+    ----------
+    name, source : the way in words, and the source code of its function.
+    gradcam : (h, w) float32.
+    correlation : of this map with that of the first way; nan where one of the two is constant.
+    gradient_difference : the largest distance to the first way's gradient, relative to its largest value.
     """
 
     name: str
-    code: str
+    source: str
     gradcam: np.ndarray
     correlation: float
-    distance: float
+    gradient_difference: float
 
 
-def everything(output: Tensor, cls: int) -> None:
+def all_scores(output: Tensor, cls: int) -> None:
     """Ask for the gradient of all the scores at once."""
     output.backward()
 
 
-def one_number(output: Tensor, cls: int) -> None:
+def one_score(output: Tensor, cls: int) -> None:
     """Pick the score of one class of one picture."""
     output[0, cls].backward()
 
 
-def with_weights(output: Tensor, cls: int) -> None:
+def weighted_scores(output: Tensor, cls: int) -> None:
     """Say how much each score counts: here a single 1."""
     weights = torch.zeros_like(output)
     weights[0, cls] = 1
     output.backward(gradient=weights)
 
 
-def summed(output: Tensor, cls: int) -> None:
-    """Add all the scores up, which asks for no class."""
+def sum_of_scores(output: Tensor, cls: int) -> None:
+    """Add up all the scores, so that no class is chosen."""
     output.sum().backward()
 
 
-WAYS: dict[str, Callable[[Tensor, int], None]] = {
-    "Pick one score": one_number,
-    "Weigh the scores": with_weights,
-    "Add them up": summed,
+STARTING_POINTS: dict[str, Callable[[Tensor, int], None]] = {
+    "Pick one score": one_score,
+    "Weight the scores": weighted_scores,
+    "Add them up": sum_of_scores,
 }
 
 
-def starting_points(subject: Subject, layer: str, cls: int) -> tuple[Ran[None], tuple[Way, ...]]:
-    """Question 13: the real error of a rank-2 output, and the three ways out at one layer."""
-    refused = attempt(everything, _fresh_output(subject, layer), cls)
-    found: list[Way] = []
-    first: Pair | None = None
-    for name, way in WAYS.items():
-        model = subject.model()
+def starting_points(subject: Subject, layer: str, cls: int) -> tuple[Execution[None], tuple[StartingPoint, ...]]:
+    """Answer question 13 at one layer.
+
+    Returns
+    -------
+    The attempt to call `backward` on the whole output, with PyTorch's error, and the ways that work.
+    """
+    failure = attempt(all_scores, _fresh_output(subject, layer), cls)
+    points: list[StartingPoint] = []
+    reference: Tensor | None = None  # the gradient of the first way
+    for name, function in STARTING_POINTS.items():
+        model = subject.copy()
         module = model.get_submodule(layer)
         with BackwardHook(module) as gradient, ForwardHook(module) as activation:
-            way(model(subject.x), cls)
+            function(model(subject.x), cls)
         assert gradient.stored is not None
         assert activation.stored is not None
-        values = _gradcam(gradient.stored[0], activation.stored[0])
-        first = first or (gradient.stored, torch.from_numpy(values))
-        scale = float(first[0].abs().max()) or 1.0
-        found.append(
-            Way(
+        gradcam = _gradcam(gradient.stored[0], activation.stored[0])
+        if reference is None:
+            reference = gradient.stored
+        scale = float(reference.abs().max()) or 1.0
+        points.append(
+            StartingPoint(
                 name,
-                code_of(way),
-                values,
-                correlation(values, first[1].numpy()),
-                float((gradient.stored - first[0]).abs().max()) / scale,
+                source_of(function),
+                gradcam,
+                correlation(gradcam, points[0].gradcam if points else gradcam),
+                float((gradient.stored - reference).abs().max()) / scale,
             )
         )
-    return refused, tuple(found)
+    return failure, tuple(points)
 
 
 def _fresh_output(subject: Subject, layer: str) -> Tensor:
-    model = subject.model()
+    model = subject.copy()
     with BackwardHook(model.get_submodule(layer)):
         return model(subject.x)
 

@@ -1,4 +1,4 @@
-"""Context managers: an error thrown inside the block, and what becomes of the hook."""
+"""Context managers: what happens to a hook when an error is raised inside the block."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from analysis.chapter.running import Ran, code_of, run
+from analysis.chapter.running import Execution, execute, source_of
 from analysis.chapter.subject import Subject, count_hooks
 from analysis.hooks import ForwardHook
 
 
 @dataclass(frozen=True)
-class Left:
-    """Hooks on the network before, inside and after a block that failed, and the error it failed with."""
+class HookCounts:
+    """How many hooks a network has before, inside and after a block that raises, and the error it raises."""
 
     before: int
     inside: int
@@ -21,20 +21,20 @@ class Left:
     error: str
 
 
-def fail_inside_with(model: nn.Module, layer: nn.Module, x: Tensor) -> Left:
-    """Fail inside the `with` block: a picture of one colour is refused by the first convolution."""
+def fail_inside_with(model: nn.Module, layer: nn.Module, x: Tensor) -> HookCounts:
+    """Raise an error inside a `with` block: the first convolution refuses a picture with one colour channel."""
     before, inside = count_hooks(model), 0
     try:
         with ForwardHook(layer):
             inside = count_hooks(model)
             model(x[:, :1])
     except RuntimeError as error:
-        return Left(before, inside, count_hooks(model), f"{type(error).__name__}: {error}")
-    raise AssertionError("the network took a picture of one colour")
+        return HookCounts(before, inside, count_hooks(model), f"{type(error).__name__}: {error}")
+    raise AssertionError("the network accepted a picture with one colour channel")
 
 
-def fail_by_hand(model: nn.Module, layer: nn.Module, x: Tensor) -> Left:
-    """The same without `with`: the line that removes the hook is never reached."""
+def fail_without_with(model: nn.Module, layer: nn.Module, x: Tensor) -> HookCounts:
+    """Raise the same error without `with`: the line that removes the hook is never reached."""
     before, inside = count_hooks(model), 0
     try:
         handle = layer.register_forward_hook(lambda module, inputs, output: None)
@@ -42,15 +42,21 @@ def fail_by_hand(model: nn.Module, layer: nn.Module, x: Tensor) -> Left:
         model(x[:, :1])
         handle.remove()
     except RuntimeError as error:
-        return Left(before, inside, count_hooks(model), f"{type(error).__name__}: {error}")
-    raise AssertionError("the network took a picture of one colour")
+        return HookCounts(before, inside, count_hooks(model), f"{type(error).__name__}: {error}")
+    raise AssertionError("the network accepted a picture with one colour channel")
 
 
-def failures(subject: Subject) -> tuple[Ran[Left], Ran[Left], str]:
-    """Question 10: with a context manager, without one, and the two methods that make one."""
-    found = []
-    for way in (fail_inside_with, fail_by_hand):
-        model = subject.model()
-        found.append(run(way, model, model.get_submodule(subject.body), subject.x))
-    methods = f"{code_of(ForwardHook.__enter__)}\n\n{code_of(ForwardHook.__exit__)}"
-    return found[0], found[1], methods
+def failures(subject: Subject) -> tuple[Execution[HookCounts], Execution[HookCounts], str]:
+    """Answer question 10.
+
+    Returns
+    -------
+    The failure inside a context manager, the failure without one, and the source code of the two methods that
+    make `ForwardHook` a context manager.
+    """
+    with_manager, without_manager = (
+        execute(function, model, model.get_submodule(subject.body), subject.x)
+        for function, model in ((fail_inside_with, subject.copy()), (fail_without_with, subject.copy()))
+    )
+    methods = f"{source_of(ForwardHook.__enter__)}\n\n{source_of(ForwardHook.__exit__)}"
+    return with_manager, without_manager, methods

@@ -1,4 +1,4 @@
-"""What a hook is, what would be lost without one, and one that stores."""
+"""What a hook is, what a forward pass leaves in memory without one, and a hook that stores."""
 
 from __future__ import annotations
 
@@ -10,112 +10,127 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analysis.chapter.running import Ran, code_of, run
+from analysis.chapter.running import Execution, execute, source_of
 from analysis.chapter.subject import Subject, count_hooks
 from analysis.hooks import ForwardHook
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A picture's way through the network, noted by hooks.
+class ForwardPass:
+    """What hooks recorded while a picture went through the network.
 
-    `seen` is (name, kind, output shape) of every childless module, in the order of the calls; `before`,
-    `inside` and `after` count the hooks on the network around and within the `with` block.
+    Attributes
+    ----------
+    calls : (name, kind, output shape) of every module without children, in the order of the calls.
+    hooks_before, hooks_inside, hooks_after : how many hooks the network has before, inside and after the block.
     """
 
-    seen: tuple[tuple[str, str, tuple[int, ...]], ...]
-    before: int
-    inside: int
-    after: int
+    calls: tuple[tuple[str, str, tuple[int, ...]], ...]
+    hooks_before: int
+    hooks_inside: int
+    hooks_after: int
 
 
 def record_shapes(model: nn.Module, x: Tensor) -> tuple[list[tuple[str, str, tuple[int, ...]]], int]:
-    """Note every layer's name, kind and output shape while a picture passes."""
-    seen: list[tuple[str, str, tuple[int, ...]]] = []
+    """Record each layer's name, kind and output shape during one forward pass, and count the hooks."""
+    calls: list[tuple[str, str, tuple[int, ...]]] = []
 
-    def note(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        seen.append((name, type(module).__name__, tuple(output.shape)))
+    def record(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        calls.append((name, type(module).__name__, tuple(output.shape)))
 
-    with ExitStack() as leaving, torch.no_grad():
+    with ExitStack() as cleanup, torch.no_grad():
         for name, module in model.named_modules():
             if next(module.children(), None) is None:
-                hook = module.register_forward_hook(lambda *call, name=name: note(name, *call))
-                leaving.callback(hook.remove)
-        hanging = count_hooks(model)
+                hook = module.register_forward_hook(lambda *call, name=name: record(name, *call))
+                cleanup.callback(hook.remove)
+        hooks = count_hooks(model)
         model(x)
-    return seen, hanging
+    return calls, hooks
 
 
-def passage(subject: Subject) -> Ran[Passage]:
-    """Question 1: shapes, layer by layer, and the hooks that are left."""
-    model = subject.model()
+def forward_pass(subject: Subject) -> Execution[ForwardPass]:
+    """Answer question 1: the shapes, layer by layer, and the number of hooks."""
+    model = subject.copy()
     before = count_hooks(model)
-    ran = run(record_shapes, model, subject.x)
-    seen, inside = ran.result
-    return Ran(ran.code, Passage(tuple(seen), before, inside, count_hooks(model)))
+    execution = execute(record_shapes, model, subject.x)
+    calls, inside = execution.result
+    return Execution(execution.source, ForwardPass(tuple(calls), before, inside, count_hooks(model)))
 
 
 @dataclass(frozen=True)
-class Fleeting:
-    """Whether a layer's output outlives the forward pass: `output` and `activation` are shapes."""
+class Lifetime:
+    """Whether a layer's output is still in memory after the forward pass.
 
-    output: tuple[int, ...]
-    activation: tuple[int, ...]
-    gone: bool
+    Attributes
+    ----------
+    output_shape, activation_shape : shapes of the network's output and of the layer's.
+    freed : whether the layer's output is gone.
+    """
+
+    output_shape: tuple[int, ...]
+    activation_shape: tuple[int, ...]
+    freed: bool
 
 
-def look_after_the_pass(model: nn.Module, layer: nn.Module, x: Tensor) -> Fleeting:
-    """Watch a layer's output without holding on to it, and look for it when the prediction is there."""
-    watched: list[Any] = []
-    shape: list[tuple[int, ...]] = []
+def activation_lifetime(model: nn.Module, layer: nn.Module, x: Tensor) -> Lifetime:
+    """Keep only a weak reference to a layer's output, and follow it when the prediction is ready."""
+    references: list[Any] = []
+    shapes: list[tuple[int, ...]] = []
 
     def watch(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        watched.append(weakref.ref(output))
-        shape.append(tuple(output.shape))
+        references.append(weakref.ref(output))
+        shapes.append(tuple(output.shape))
 
     handle = layer.register_forward_hook(watch)
     with torch.no_grad():
         output = model(x)
     handle.remove()
-    return Fleeting(tuple(output.shape), shape[0], gone=watched[0]() is None)
+    return Lifetime(tuple(output.shape), shapes[0], freed=references[0]() is None)
 
 
-def fleeting(subject: Subject) -> Ran[Fleeting]:
-    """Answer question 3: what is left in memory of the activations after a prediction."""
-    model = subject.model()
-    return run(look_after_the_pass, model, model.get_submodule(subject.body), subject.x)
+def body_lifetime(subject: Subject) -> Execution[Lifetime]:
+    """Answer question 3: whether the body's output is still in memory after the prediction."""
+    model = subject.copy()
+    return execute(activation_lifetime, model, model.get_submodule(subject.body), subject.x)
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What a storing hook holds, beside the same activation got without a hook (None where there is no way)."""
+class StoredActivation:
+    """What a storing hook holds.
+
+    Attributes
+    ----------
+    shape, largest : shape and largest value of the stored tensor.
+    difference : largest distance to the same activation without a hook; None where it cannot be computed.
+    hooks_after : how many hooks the network has afterwards.
+    """
 
     shape: tuple[int, ...]
     largest: float
     difference: float | None
-    left: int
+    hooks_after: int
 
 
 def store_activation(model: nn.Module, layer: nn.Module, x: Tensor) -> Tensor:
-    """Run the model and return the output of a layer on the way."""
+    """Run the model and return the output of one of its layers."""
     with ForwardHook(layer) as hook, torch.no_grad():
         model(x)
     assert hook.stored is not None
     return hook.stored
 
 
-def storing(subject: Subject) -> tuple[str, Ran[Stored]]:
-    """Question 5: the source of a storing hook, and what it stored.
+def stored_activation(subject: Subject) -> tuple[str, Execution[StoredActivation]]:
+    """Answer question 5: the source code of a storing hook, and what it stored.
 
     The body of a fastai learner can be called by itself, so what the hook stored can be checked.
     """
-    model = subject.model()
+    model = subject.copy()
     layer = model.get_submodule(subject.body)
-    ran = run(store_activation, model, layer, subject.x)
-    stored = ran.result
+    execution = execute(store_activation, model, layer, subject.x)
+    activation = execution.result
     difference = None
     if isinstance(model, nn.Sequential) and layer is model[0]:
         with torch.no_grad():
-            difference = float((layer(subject.x) - stored).abs().max())
-    found = Stored(tuple(stored.shape), float(stored.max()), difference, count_hooks(model))
-    return code_of(ForwardHook), Ran(ran.code, found)
+            difference = float((layer(subject.x) - activation).abs().max())
+    stored = StoredActivation(tuple(activation.shape), float(activation.max()), difference, count_hooks(model))
+    return source_of(ForwardHook), Execution(execution.source, stored)

@@ -1,4 +1,4 @@
-"""Why `eval`: what training mode does to a prediction, and what predicting in it does to the network."""
+"""Why `eval` and `no_grad`: what training mode does to a prediction and to the network, and what a graph costs."""
 
 from __future__ import annotations
 
@@ -8,149 +8,165 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.chapter.running import Ran, attempt, code_of
+from analysis.chapter.running import Execution, attempt, source_of
 from analysis.chapter.subject import Subject
 
-TIMES = 50
-COMPANIONS = 3
-"""Training mode normalises by the batch, and fastai's heads refuse a batch of one."""
+REPEATS = 50
+BATCH_MATES = 3
+"""How many other pictures are in each batch: training mode normalises by the batch, and fastai's heads refuse one
+of a single picture."""
 
 
 @dataclass(frozen=True)
-class NormChange:
-    """One BatchNorm layer before and after the passes in training mode.
+class BatchNormChange:
+    """What the passes in training mode changed in one BatchNorm layer.
 
-    `moved_mean` and `moved_var` are the largest changes of its running statistics; `batches` is by how many
-    its count of batches went up.
+    Attributes
+    ----------
+    layer : the layer's name.
+    batches : by how many its count of batches went up.
+    mean_change, variance_change : the largest change of its running mean and its running variance.
     """
 
     layer: str
     batches: int
-    moved_mean: float
-    moved_var: float
+    mean_change: float
+    variance_change: float
 
 
 @dataclass(frozen=True)
-class Modes:
-    """One picture predicted again and again in both modes.
+class ModeComparison:
+    """Repeated predictions of one picture in both modes.
 
     Attributes
     ----------
-    code : source of the function that predicted.
-    alone : the error of training mode on the picture by itself, None where there was none.
-    evaluation, training : (TIMES, K) float32, probabilities; training in a batch with other pictures.
-    norms : the BatchNorm layers of the copy that was run in training mode.
-    unmoved : how many BatchNorm layers evaluation mode did not change, of all of them.
-    afterwards : (K,) float32, what that copy says in evaluation mode after those passes.
+    source : source code of the function that predicted.
+    error_alone : the error of training mode for a batch of this picture only; None where there was none.
+    evaluation, training : (REPEATS, K) float32, probabilities; in training mode other pictures are in the batch.
+    batch_norms : the BatchNorm layers of the copy that ran in training mode.
+    unchanged : how many BatchNorm layers evaluation mode left exactly as they were.
+    afterwards : (K,) float32, the prediction of the copy that ran in training mode, back in evaluation mode.
     """
 
-    code: str
-    alone: str | None
+    source: str
+    error_alone: str | None
     evaluation: np.ndarray
     training: np.ndarray
-    norms: tuple[NormChange, ...]
-    unmoved: int
+    batch_norms: tuple[BatchNormChange, ...]
+    unchanged: int
     afterwards: np.ndarray
 
 
-def predict_again(model: nn.Module, x: Tensor, others: Tensor, times: int) -> Tensor:
-    """Predict one picture again and again, each time beside others drawn at random."""
+def predict_repeatedly(model: nn.Module, x: Tensor, others: Tensor, repeats: int) -> Tensor:
+    """Predict one picture several times, each time in a batch with others chosen at random."""
     probabilities = []
-    for _ in range(times):
-        drawn = others[torch.randperm(len(others))[:COMPANIONS]]
+    for _ in range(repeats):
+        batch_mates = others[torch.randperm(len(others))[:BATCH_MATES]]
         with torch.no_grad():
-            logits = model(torch.cat([x, drawn]))
+            logits = model(torch.cat([x, batch_mates]))
         probabilities.append(logits[0].softmax(dim=0))
     return torch.stack(probabilities)
 
 
-def compare_modes(subject: Subject, others: Tensor, times: int = TIMES, seed: int = 0) -> Modes:
-    """Question 6, first half. `others` (N, 3, H, W) are pictures to keep the one company in training mode.
+def compare_modes(subject: Subject, others: Tensor, repeats: int = REPEATS, seed: int = 0) -> ModeComparison:
+    """Answer the first half of question 6.
 
-    In evaluation mode the picture is predicted by itself. The caller's random state stays as it is.
+    The caller's random state stays as it is.
+
+    Parameters
+    ----------
+    others : (N, 3, H, W), pictures that share a batch with the chosen one in training mode; in evaluation mode
+        that one is predicted by itself.
     """
     devices = [subject.x.device] if subject.x.is_cuda else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        calm, restless = subject.model(), subject.model()
-        before = _statistics(restless)
-        evaluation = predict_again(calm.eval(), subject.x, others[:0], times)
-        restless.train()
-        alone = attempt(predict_again, restless, subject.x, others[:0], 1)
+        eval_model, train_model = subject.copy(), subject.copy()
+        before = _statistics(train_model)
+        evaluation = predict_repeatedly(eval_model.eval(), subject.x, others[:0], repeats)
+        train_model.train()
+        alone = attempt(predict_repeatedly, train_model, subject.x, others[:0], 1)
         if len(others):
-            # the attempt may have got as far as the body's BatchNorm layers
-            restless = subject.model().train()
-            training = predict_again(restless, subject.x, others, times)
+            # a new copy: the attempt may have changed BatchNorm layers before it failed
+            train_model = subject.copy().train()
+            training = predict_repeatedly(train_model, subject.x, others, repeats)
         else:
             training = evaluation[:0]
-        after = _statistics(restless)
-        restless.eval()
-        afterwards = predict_again(restless, subject.x, others[:0], 1)[0]
-    unmoved = sum(
-        torch.equal(mean, before[name][0]) and torch.equal(var, before[name][1])
-        for name, (mean, var, _) in _statistics(calm).items()
+        after = _statistics(train_model)
+        train_model.eval()
+        afterwards = predict_repeatedly(train_model, subject.x, others[:0], 1)[0]
+    unchanged = sum(
+        torch.equal(mean, before[name][0]) and torch.equal(variance, before[name][1])
+        for name, (mean, variance, _) in _statistics(eval_model).items()
     )
-    norms = tuple(
-        NormChange(
+    changes = tuple(
+        BatchNormChange(
             name,
             after[name][2] - batches,
             float((after[name][0] - mean).abs().max()),
-            float((after[name][1] - var).abs().max()),
+            float((after[name][1] - variance).abs().max()),
         )
-        for name, (mean, var, batches) in before.items()
+        for name, (mean, variance, batches) in before.items()
     )
-    return Modes(
-        code_of(predict_again),
+    return ModeComparison(
+        source_of(predict_repeatedly),
         alone.error,
         _numpy(evaluation),
         _numpy(training),
-        norms,
-        unmoved,
+        changes,
+        unchanged,
         _numpy(afterwards),
     )
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What autograd keeps of one forward pass, in bytes, weights not counted; `graph`: can it go backward?"""
+class GraphMemory:
+    """What autograd stores during one forward pass.
+
+    Attributes
+    ----------
+    size : bytes of all stored tensors, weights not counted.
+    has_graph : whether `backward` can be called on the output.
+    """
 
     size: int
-    graph: bool
+    has_graph: bool
 
 
-def kept_for_backward(model: nn.Module, x: Tensor, gradients: bool) -> Kept:
-    """Count the bytes of the activations that a forward pass keeps for a backward one."""
+def graph_memory(model: nn.Module, x: Tensor, gradients: bool) -> GraphMemory:
+    """Count the bytes that a forward pass stores for a backward pass."""
     weights = {value.untyped_storage().data_ptr() for value in model.state_dict().values()}
-    kept: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
-    def keep(tensor: Tensor) -> Tensor:
+    def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+            sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), torch.set_grad_enabled(gradients):
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor), torch.set_grad_enabled(gradients):
         output = model(x)
-    return Kept(sum(kept.values()), output.requires_grad)
+    return GraphMemory(sum(sizes.values()), output.requires_grad)
 
 
-def memory(subject: Subject) -> tuple[Ran[Kept], Ran[Kept]]:
-    """Question 6, second half: the same pass with gradients and without."""
-    model = subject.model(gradients=True)
-    code = code_of(kept_for_backward)
-    with_them, without = (kept_for_backward(model, subject.x, wanted) for wanted in (True, False))
-    return Ran(code, with_them), Ran(code, without)
+def compare_memory(subject: Subject) -> tuple[Execution[GraphMemory], Execution[GraphMemory]]:
+    """Answer the second half of question 6: the same forward pass with gradients and without."""
+    model = subject.copy(gradients=True)
+    source = source_of(graph_memory)
+    with_gradients, without = (graph_memory(model, subject.x, gradients) for gradients in (True, False))
+    return Execution(source, with_gradients), Execution(source, without)
 
 
 def _statistics(model: nn.Module) -> dict[str, tuple[Tensor, Tensor, int]]:
-    """{layer: running mean, running variance, batches seen} of every BatchNorm layer, as they are now."""
-    found = {}
+    """Return {layer: copies of running mean and running variance, number of batches} of every BatchNorm layer."""
+    statistics = {}
     for name, module in model.named_modules():
-        state = module._buffers
-        mean, var, seen = (state.get(part) for part in ("running_mean", "running_var", "num_batches_tracked"))
-        if mean is not None and var is not None and seen is not None:
-            found[name] = (mean.clone(), var.clone(), int(seen))
-    return found
+        buffers = module._buffers
+        parts = (buffers.get(part) for part in ("running_mean", "running_var", "num_batches_tracked"))
+        mean, variance, batches = parts
+        if mean is not None and variance is not None and batches is not None:
+            statistics[name] = (mean.clone(), variance.clone(), int(batches))
+    return statistics
 
 
 def _numpy(values: Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Code that is shown is the code that ran: a function, its source, and what it gave or raised."""
+"""Run a function and keep its source beside its result, so that a page shows the code that really ran."""
 
 from __future__ import annotations
 
@@ -13,39 +13,42 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Ran(Generic[T]):
-    """A function that was run.
+class Execution(Generic[T]):
+    """One call of a function.
 
-    `code` is its source; `value` what it returned, None where it raised; `error` the exception as Python
-    prints it ("RuntimeError: ..."), None where it returned.
+    Attributes
+    ----------
+    source : the source code of the function.
+    value : what it returned; None where it raised.
+    error : the exception as Python prints it ("RuntimeError: ..."); None where it returned.
     """
 
-    code: str
+    source: str
     value: T | None
     error: str | None = None
 
     @property
     def result(self) -> T:
-        """What it returned; raises RuntimeError where it raised."""
+        """Return the value; raise RuntimeError where the function raised."""
         if self.error is not None:
             raise RuntimeError(self.error)
         return self.value  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=128)
-def code_of(thing: Any) -> str:
-    """The source of a function or class, as it stands in its file; read once, as it was loaded once."""
+def source_of(thing: Any) -> str:
+    """Return the source code of a function or class, without the indentation it has in its file."""
     return textwrap.dedent(inspect.getsource(thing)).rstrip()
 
 
-def run(function: Callable[..., T], *arguments: Any) -> Ran[T]:
-    """Run a function and keep its source with what it returns."""
-    return Ran(code_of(function), function(*arguments))
+def execute(function: Callable[..., T], *arguments: Any) -> Execution[T]:
+    """Run a function; an exception reaches the caller."""
+    return Execution(source_of(function), function(*arguments))
 
 
-def attempt(function: Callable[..., T], *arguments: Any) -> Ran[T]:
-    """Run a function that may fail the way PyTorch fails, and keep the real message."""
+def attempt(function: Callable[..., T], *arguments: Any) -> Execution[T]:
+    """Run a function and keep the message of an exception of the kinds that PyTorch raises."""
     try:
-        return run(function, *arguments)
+        return execute(function, *arguments)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        return Ran(code_of(function), None, f"{type(error).__name__}: {error}")
+        return Execution(source_of(function), None, f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What the questions are asked about: one picture, and a copy of the learner's network."""
+"""What an experiment works on: one picture and copies of the learner's network."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from analysis.explain.copies import private_copy, without_hooks
 
 @dataclass(frozen=True)
 class Subject:
-    """A network and a picture to ask about.
+    """A network and a picture to experiment on.
 
     Attributes
     ----------
-    learned : the learner's network. Nothing here runs it or hangs a hook on it: `model` makes copies.
-    x : (1, 3, H, W), normalised, on its device.
+    network : the learner's network. No experiment runs it or registers a hook on it: `copy` returns copies.
+    x : (1, 3, H, W), normalised, on the network's device.
     """
 
-    learned: nn.Module
+    network: nn.Module
     x: Tensor
 
-    def model(self, gradients: bool = False) -> nn.Module:
-        """A private copy in evaluation mode, without hooks; its weights take gradients where asked."""
-        twin = without_hooks(private_copy(self.learned))
-        for parameter in twin.parameters():
+    def copy(self, gradients: bool = False) -> nn.Module:
+        """Return a copy without hooks, in evaluation mode; its weights require gradients only where asked."""
+        network = without_hooks(private_copy(self.network))
+        for parameter in network.parameters():
             parameter.requires_grad_(gradients)
-        return twin
+        return network
 
     @cached_property
     def layers(self) -> tuple[LayerInfo, ...]:
-        """Every layer with a map, in forward order."""
-        return tuple(explainable_layers(self.learned, self.x))
+        """Every layer that has a map, in forward order."""
+        return tuple(explainable_layers(self.network, self.x))
 
     @cached_property
     def stages(self) -> tuple[LayerInfo, ...]:
-        """The layers a person slides through; the last one's output is what the head reads."""
-        return tuple(stage_layers(self.learned, self.x))
+        """One layer for each output shape on the way through the network; the head reads the last one's output."""
+        return tuple(stage_layers(self.network, self.x))
 
     @property
     def body(self) -> str:
-        """Name of the module whose output the head reads: in fastai's learners the body, `model[0]`."""
+        """The name of the module whose output the head reads: in fastai's learners the body, `model[0]`."""
         return self.layers[-1].name
 
 
 def count_hooks(model: nn.Module) -> int:
-    """How many forward and backward hooks hang on a network and all its modules."""
+    """Return how many forward and backward hooks a network and all its modules have."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return sum(len(getattr(module, kind)) for module in model.modules() for kind in kinds)
 
 
-def state_of(model: nn.Module) -> str:
-    """A sha256 over all that a careless experiment could change in a network.
+def state_digest(model: nn.Module) -> str:
+    """Return a sha256 of everything that a careless experiment could change in a network.
 
-    Its weights and statistics, the mode of every module, which weights take gradients, gradients left on
-    them, and the hooks.
+    It covers the weights and statistics, the mode of every module, which weights require gradients, whether they
+    hold one, and the number of hooks.
     """
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():

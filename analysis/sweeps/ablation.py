@@ -1,4 +1,4 @@
-"""Every change on every validation picture: how the correlations spread, how often the hottest point moves."""
+"""Every change on every validation picture: the spread of the correlations, how often the peak moves."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pandas as pd
 from torch import Tensor
 
 from analysis.explain.ablation_recipe.effects import effects
-from analysis.explain.ablation_recipe.kitchen import COMPANY, Kitchen
+from analysis.explain.ablation_recipe.kitchen import BATCH_MATES, AblationRunner
 from analysis.explain.ablation_recipe.steps import CHANGES
 from analysis.home import home
 from analysis.learner.store import LoadedLearner
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.runs import PREDICTIONS, WEIGHTS, Run
 
-VERSION = 1  # of the recipe and its changes: raise it when they mean something else
+VERSION = 1  # of the steps and changes: raise it when they mean something else
 
 BatchOf = Callable[[Sequence[str]], Tensor]
 
@@ -28,29 +28,29 @@ BatchOf = Callable[[Sequence[str]], Tensor]
 def ablate_set(
     loaded: LoadedLearner, files: Sequence[str], layer: str, batch_of: BatchOf, report: Report = silent
 ) -> pd.DataFrame:
-    """Cook every picture with each change alone.
+    """Compute the map of every picture with each change alone.
 
     Parameters
     ----------
-    files : image names of the run; they are taken in batches, which training mode normalises by.
+    files : image names of the run; they are read in batches, by which training mode normalises.
     batch_of : from names to a normalised batch (B, 3, H, W) on the learner's device.
     report : receives stage "evaluate"; raise from it to stop.
 
     Returns
     -------
-    One row a picture and change: path, step, change, outcome, correlation, moved, distance, error.
+    One row for each picture and change: path, step, change, outcome, correlation, moved, distance, error.
     """
-    parts = np.array_split(np.array(files, dtype=object), max(1, -(-len(files) // (COMPANY + 1))))
-    kitchen: Kitchen | None = None
+    parts = np.array_split(np.array(files, dtype=object), max(1, -(-len(files) // (BATCH_MATES + 1))))
+    runner: AblationRunner | None = None
     rows: list[dict[str, object]] = []
     done = 0
     for part in parts:
         report(ProgressEvent("evaluate", f"Picture {done} of {len(files)}", done / max(1, len(files))))
         x = batch_of(list(part))
-        if kitchen is None:
-            kitchen = Kitchen(loaded.model, x[:1], layer, loaded.run.manifest.normalize)
-        for path, cooked in zip(part, kitchen.cook(x, [change.choices for change in CHANGES]), strict=True):
-            found = effects(cooked, [change.choices for change in CHANGES])
+        if runner is None:
+            runner = AblationRunner(loaded.model, x[:1], layer, loaded.run.manifest.normalize)
+        variants = [change.choices for change in CHANGES]
+        for path, maps in zip(part, runner.run(x, variants), strict=True):
             rows += [
                 {
                     "path": path,
@@ -62,17 +62,18 @@ def ablate_set(
                     "distance": effect.distance,
                     "error": effect.error,
                 }
-                for change, effect in zip(CHANGES, found, strict=True)
+                for change, effect in zip(CHANGES, effects(maps, variants), strict=True)
             ]
         done += len(part)
     return pd.DataFrame(rows)
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a change, in their order.
+    """Return one row for each change, in the order of `CHANGES`.
 
-    Columns: step, change, pictures, raises, silent, harmless (shares of the pictures), moved (share of those with
-    a map), median, low and high (median, 10 % and 90 % quantile of the correlation), error (the first one).
+    Columns: step, change, pictures (their number), raises, silent, harmless (shares of the pictures), moved (share
+    of the pictures with a map), median, low and high (median, 10 % and 90 % quantile of the correlation), error
+    (the first message).
     """
     table = []
     for (step, change), part in rows.groupby(["step", "change"], sort=False):
@@ -113,7 +114,10 @@ def correlation_counts(rows: pd.DataFrame, bins: int = 80) -> pd.DataFrame:
 
 
 def kept_path(run: Run, layer: str) -> Path:
-    """Where the table of a run's validation set lies, or will: a file of its own for all that it depends on."""
+    """Return the path of the table of a run's validation set, whether it exists or not.
+
+    Its name is a digest of everything that the table depends on.
+    """
     files = run.manifest.files
     key = [VERSION, files[WEIGHTS], files[PREDICTIONS], layer]  # the predictions name the pictures
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
@@ -121,7 +125,7 @@ def kept_path(run: Run, layer: str) -> Path:
 
 
 def load_table(run: Run, layer: str) -> pd.DataFrame | None:
-    """The table that was kept, None where there is none that can be read."""
+    """Return the saved table; None where there is none that can be read."""
     try:
         return pd.read_parquet(kept_path(run, layer))
     except (OSError, ValueError):
@@ -129,7 +133,7 @@ def load_table(run: Run, layer: str) -> pd.DataFrame | None:
 
 
 def save_table(rows: pd.DataFrame, run: Run, layer: str) -> Path:
-    """Keep a table, in one step: a reader sees all of it or nothing."""
+    """Save a table and return its path; it is renamed at the end, so that a reader never sees half a file."""
     path = kept_path(run, layer)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

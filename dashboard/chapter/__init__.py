@@ -1,1 +1,1 @@
-"""The chapter's questions on the page: a short answer, and the evidence beside it."""
+"""The Chapter page's parts: each question with a short answer, and the evidence for it."""

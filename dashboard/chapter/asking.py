@@ -1,13 +1,13 @@
-"""What every question of the Chapter page has: a heading, an answer, the code that ran, and proof of no harm."""
+"""Run the experiments of the Chapter page, each once, and check that the learner stays as it was."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import streamlit as st
+import numpy as np
 
 from analysis.runs import Run
 from dashboard.chosen_image import ChosenImage
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OTHERS = 30
-"""How many other validation pictures keep the chosen one company in training mode."""
+"""From how many other validation pictures the batches of training mode are filled."""
 
 
 @dataclass
-class Lesson:
-    """One visit to the Chapter page: whom it is about, and the learner's state around each experiment.
+class Experiments:
+    """The experiments of one view of the Chapter page, on one learner and one picture.
 
-    `rival` is the class that the predicted one is set against: the true one of a mistake, else the runner-up.
+    Attributes
+    ----------
+    run, image : the learner and the picture.
+    states : (digest before, digest after) of the learner's network, one pair for each experiment.
     """
 
     run: Run
@@ -35,63 +38,36 @@ class Lesson:
     states: list[tuple[str, str]] = field(default_factory=list)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """The class names, in the order of the network's outputs."""
         return self.run.manifest.class_names
 
     @property
-    def rival(self) -> int:
-        """The class to set against the predicted one."""
+    def other_class(self) -> int:
+        """The class that is compared with the predicted one: the true one of a mistake, else the runner-up."""
         image = self.image
-        return image.label if image.label not in (None, image.predicted) else image.runner_up
+        return image.runner_up if image.label is None or image.label == image.predicted else image.label
 
-    def ask(self, what: object, experiment: Callable[[Subject, Resident], T]) -> T:
-        """Run an experiment on the picture, once; whether it left the learner alone is kept with it."""
+    def perform(self, name: object, experiment: Callable[[Subject, Resident], T]) -> T:
+        """Return the result of an experiment, which runs once for each learner, picture and name."""
 
         def run(resident: Resident, x: Tensor) -> tuple[T, str, str]:
-            from analysis.chapter.subject import Subject, state_of
+            from analysis.chapter.subject import Subject, state_digest
 
-            before = state_of(resident.loaded.model)
-            found = experiment(Subject(resident.loaded.model, x), resident)
-            return found, before, state_of(resident.loaded.model)
+            before = state_digest(resident.loaded.model)
+            result = experiment(Subject(resident.loaded.model, x), resident)
+            return result, before, state_digest(resident.loaded.model)
 
-        found, before, after = service().live(self.run, self.image.id, what, run)
+        result, before, after = service().live(self.run, self.image.id, name, run)
         self.states.append((before, after))
-        return found
+        return result
 
     def others(self) -> Tensor | None:
-        """Other validation pictures, (N, 3, S, S), the same ones every time; None where there are none."""
+        """Return other validation pictures, (N, 3, S, S), the same ones every time; None where there are none."""
         files = [file for file in self.run.examples().names("valid") if file != self.image.id]
         chosen = random.Random(0).sample(files, min(OTHERS, len(files)))
         return service().batch(self.run, chosen) if chosen else None
 
-
-def question(number: int, heading: str, answer: str) -> None:
-    """The heading and the answer of a question."""
-    st.subheader(f"{number} · {heading}", anchor=f"question-{number}")
-    st.markdown(answer)
-
-
-def code(*sources: str, label: str = "The code that ran") -> None:
-    """Sources of functions that were run, folded away."""
-    with st.expander(label, icon=":material/code:"):
-        for source in sources:
-            st.code(source, language="python")
-
-
-def shape(sizes: Sequence[int]) -> str:
-    """(1280, 7, 7) as "1280 × 7 × 7"."""
-    return " × ".join(map(str, sizes))
-
-
-def error(text: str | None) -> None:
-    """An exception in PyTorch's own words."""
-    if text:
-        st.code(text, language=None, wrap_lines=True)
-
-
-def rows(table: Sequence[Any], columns: Sequence[str], **options: Any) -> None:
-    """A table of tuples under column names."""
-    import pandas as pd
-
-    st.dataframe(pd.DataFrame(list(table), columns=list(columns)), hide_index=True, **options)
+    def picture(self) -> np.ndarray:
+        """Return the picture as the network receives it, (S, S, 3) uint8."""
+        return service().decoded(self.run, self.image.id, self.run.manifest.recipe.size)

@@ -1,211 +1,232 @@
-"""Questions 10 to 13: context managers, inner layers, and the backward pass."""
+"""Questions 10 to 13: context managers, inner layers and the backward pass."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import state
-from dashboard.chapter.asking import Lesson, code, error, question, rows, shape
+from dashboard.chapter.asking import Experiments
+from dashboard.chapter.elements import shape_text, show_code, show_error, show_question, show_table
 from dashboard.figures.tiles import overlay
-from dashboard.frame import KEEPDIM_PAGE, RECIPE_PAGE, REVIEWS_PAGE, heed_link
-from dashboard.service import service
+from dashboard.frame import ABLATION_PAGE, KEEPDIM_PAGE, REVIEWS_PAGE, heed_link
+
+if TYPE_CHECKING:
+    from analysis.chapter.backward import GradientCheck, StartingPoint
+    from analysis.chapter.context import HookCounts
+    from analysis.chapter.inner import InnerLayer
+    from analysis.chapter.running import Execution
+    from analysis.chapter.subject import Subject
+    from dashboard.service import Resident
 
 
-def part(lesson: Lesson) -> None:
-    """Context managers, why CAM stops at the last layer, and what Grad-CAM does about it."""
-    context_managers(lesson)
-    inner_layers(lesson)
-    why_backward(lesson)
-    scalar_outputs(lesson)
-    further(lesson)
+def show(experiments: Experiments) -> None:
+    """Show questions 10 to 13 and links to the further research."""
+    show_context_managers(experiments)
+    show_inner_layers(experiments)
+    show_why_backward(experiments)
+    show_scalar_outputs(experiments)
+    show_further_research(experiments)
 
 
-def context_managers(lesson: Lesson) -> None:
-    """Question 10."""
-    question(
+def show_context_managers(experiments: Experiments) -> None:
+    """Show question 10."""
+    show_question(
         10,
         "What is a context manager?",
-        "An object that does something on entering a `with` block and something on leaving it, **however** it "
-        "is left. It needs two methods, `__enter__` and `__exit__`. Here an error is thrown inside, by feeding "
-        "a picture of one colour channel, once with a context manager and once with the hook removed by hand.",
+        "An object that runs some code when a `with` block begins and some when it ends, **also** if it ends "
+        "with an error. It needs two methods, `__enter__` and `__exit__`. Here a picture with one colour channel "
+        "raises an error inside the block, once with a context manager and once where `handle.remove()` stands "
+        "at the end.",
     )
 
-    def experiment(subject, resident):
+    def experiment(
+        subject: Subject, resident: Resident
+    ) -> tuple[Execution[HookCounts], Execution[HookCounts], str]:
         from analysis.chapter.context import failures
 
         return failures(subject)
 
-    managed, by_hand, methods = lesson.ask("context", experiment)
-    rows(
+    with_manager, without_manager, methods = experiments.perform("context", experiment)
+    show_table(
         [
-            ("with ForwardHook(...)", managed.result.before, managed.result.inside, managed.result.after),
-            ("handle.remove() by hand", by_hand.result.before, by_hand.result.inside, by_hand.result.after),
+            (name, counts.before, counts.inside, counts.after)
+            for name, counts in (
+                ("with ForwardHook(...)", with_manager.result),
+                ("handle.remove() at the end", without_manager.result),
+            )
         ],
-        ["way", "hooks before", "inside", "after the error"],
+        ["code", "hooks before", "inside", "after the error"],
         alt="Hooks before, inside and after an error",
     )
-    error(managed.result.error)
-    code(methods, managed.code, by_hand.code)
+    show_error(with_manager.result.error)
+    show_code(methods, with_manager.source, without_manager.source)
 
 
-def inner_layers(lesson: Lesson) -> None:
-    """Question 11."""
-    question(
+def show_inner_layers(experiments: Experiments) -> None:
+    """Show question 11."""
+    show_question(
         11,
         "Why not plain CAM at inner layers?",
         "The class weights come from the last Linear: one for each channel of the **last** layer. An inner "
-        "layer has other channels, and nothing in the network says how much each speaks for a class. A linear "
-        "probe can be trained to say it, but then the map is the probe's and not the network's.",
+        "layer has other channels, and nothing in the network says how much each one counts for a class. A "
+        "linear probe can be trained to say it, but then the map shows what the probe uses, not the network.",
     )
-    image = lesson.image
+    image = experiments.image
 
-    def experiment(subject, resident):
-        from analysis.chapter.inner import inner_layers as tried
+    def experiment(subject: Subject, resident: Resident) -> tuple[InnerLayer, ...]:
+        from analysis.chapter.inner import inner_layers
 
-        return tried(subject, resident.probes, image.predicted)
+        return inner_layers(subject, resident.probes, image.predicted)
 
-    layers = lesson.ask("inner", experiment)
-    rows(
+    layers = experiments.perform("inner", experiment)
+    show_table(
         [
             (
                 row.layer,
-                shape(row.activation),
-                f"raises {row.tried.error.split(':')[0]}"
-                if row.tried.error
-                else f"fits: {shape(row.tried.value)}",
-                None if row.accuracy is None else f"{row.accuracy:.1%}",
+                shape_text(row.activation_shape),
+                f"raises {row.product.error.split(':')[0]}"
+                if row.product.error
+                else f"works: {shape_text(row.product.result)}",
+                None if row.probe_accuracy is None else f"{row.probe_accuracy:.1%}",
             )
             for row in layers
         ],
-        ["layer", "activation", "its product with the class weights", "probe's accuracy"],
-        alt="The class weights tried on every stage",
+        ["layer", "activation", "class weights × activation", "accuracy of the probe"],
+        alt="The class weights multiplied with the activation of every stage",
     )
     layer = chosen_layer([row.layer for row in layers])
     row = next(row for row in layers if row.layer == layer)
     left, right = st.columns([3, 1], gap="large", vertical_alignment="center")
     with left:
-        st.markdown(f"At `{row.layer}` ({shape(row.activation)}) the class weights give:")
-        if row.tried.error:
-            error(row.tried.error)
+        st.markdown(
+            f"At `{row.layer}` ({shape_text(row.activation_shape)}) the product with the class weights gives:"
+        )
+        if row.product.error:
+            show_error(row.product.error)
         else:
             st.info(
-                "No error: the sizes agree. Only at the layer that the head reads do the weights belong there."
+                "No error, because the numbers of channels agree. The weights belong to the channels only at "
+                "the layer that the head reads."
             )
         if row.probe_map is not None:
             st.markdown(
-                f"The probe's answer: it gets **{row.accuracy:.1%}** of the validation pictures right from this "
-                f"layer alone. Its map averages, with its bias, to {row.mean_plus_bias:.4f}; its own logit is "
+                f"The linear probe gets **{row.probe_accuracy:.1%}** of the validation pictures right from this "
+                f"layer alone. The mean of its map plus its bias is {row.mean_plus_bias:.4f}; its logit is "
                 f"{row.probe_logit:.4f}."
             )
     if row.probe_map is not None:
         right.image(
-            overlay(picture(lesson), row.probe_map),
+            overlay(experiments.picture(), row.probe_map),
             width="stretch",
-            caption=f"CAM of the probe for {lesson.names[image.predicted]}",
+            caption=f"CAM of the probe for {experiments.class_names[image.predicted]}",
         )
-    code(row.tried.code)
+    show_code(row.product.source)
 
 
-def why_backward(lesson: Lesson) -> None:
-    """Question 12."""
-    question(
+def show_why_backward(experiments: Experiments) -> None:
+    """Show question 12."""
+    show_question(
         12,
         "Why does Grad-CAM need the backward pass?",
-        "It needs weights where the network has none, and takes them from the gradient: by how much the "
-        "class's score would rise if a channel rose. Gradients exist only after `backward()`, and PyTorch "
-        "keeps those of inner tensors for nobody, so a hook has to catch them as they pass.",
+        "It needs weights at layers where the network has none, and takes them from the gradient: by how much "
+        "the class's score would rise if a channel rose. Gradients exist only after `backward()`, and PyTorch "
+        "does not keep those of inner tensors, so a hook has to store them while they are computed.",
     )
-    image = lesson.image
+    image = experiments.image
 
-    def layers(subject, resident):
-        return subject.body, [info.name for info in subject.stages]
+    body, names = experiments.perform("stages", _body_and_stages)
+    layer = chosen_layer(names, selectbox=False)
 
-    body, names = lesson.ask("stages", layers)
-    layer = chosen_layer(names, show=False)
+    def experiment(subject: Subject, resident: Resident) -> tuple[Execution[GradientCheck], str]:
+        from analysis.chapter.backward import check_gradient
 
-    def experiment(subject, resident):
-        from analysis.chapter.backward import gradients
+        return check_gradient(subject, layer, image.predicted)
 
-        return gradients(subject, layer, image.predicted)
+    def experiment_at_body(subject: Subject, resident: Resident) -> Execution[GradientCheck]:
+        from analysis.chapter.backward import check_gradient
 
-    def at_the_end(subject, resident):
-        from analysis.chapter.backward import gradients
+        return check_gradient(subject, subject.body, image.predicted)[0]
 
-        return gradients(subject, subject.body, image.predicted)[0]
-
-    ran, check = lesson.ask(("gradients", layer), experiment)
-    found, last = ran.result, lesson.ask("gradients at the end", at_the_end).result
+    execution, measuring_code = experiments.perform(("gradients", layer), experiment)
+    check = execution.result
+    body_check = experiments.perform("gradients at the body", experiment_at_body).result
     cells = st.grid(4, min_column_width=170)
-    cells.metric("Gradient after the forward pass", "there" if found.after_forward else "None")
-    cells.metric("After the backward pass", shape(found.gradient))
-    cells.metric("What the gradient foretells", f"{found.predicted:+.5f}")
-    cells.metric("What really happens", f"{found.measured:+.5f}")
+    cells.metric("Gradient after the forward pass", "stored" if check.available_after_forward else "None")
+    cells.metric("After the backward pass", shape_text(check.gradient_shape))
+    cells.metric("Change predicted by the gradient", f"{check.predicted_change:+.5f}")
+    cells.metric("Change measured", f"{check.measured_change:+.5f}")
     left, right = st.columns([3, 1], gap="large", vertical_alignment="center")
     with left:
         st.markdown(
-            f"The last two: at `{layer}` channel {found.channel} is raised everywhere by {found.amount:.2g}, "
-            f"and the logit of **{lesson.names[image.predicted]}** changes as its gradient said it would."
+            f"For the last two numbers, channel {check.channel} of `{layer}` is raised by {check.amount:.2g} at "
+            f"every location. They are the change of the logit of **{experiments.class_names[image.predicted]}**."
         )
-        if last.class_weights is not None:
+        if body_check.class_weight_difference is not None:
             st.markdown(
-                f"At the layer that CAM reads (`{_in_python(body)}`) the gradients' means, times the number of "
-                f"locations, **are** the class weights: they differ by {last.class_weights:.0e} of the largest. "
-                "So Grad-CAM there is CAM, and everywhere else it is the nearest thing to it."
+                f"At the layer that CAM reads (`{_python_name(body)}`) the means of the gradient, times the "
+                "number of locations, **are** the class weights: they differ by "
+                f"{body_check.class_weight_difference:.0e} of the largest. So Grad-CAM equals CAM there, up to "
+                "this factor; at inner layers it is a replacement for it."
             )
-    right.image(overlay(picture(lesson), found.gradcam), width="stretch", caption=f"Grad-CAM at {layer}")
-    code(ran.code, check)
+    right.image(overlay(experiments.picture(), check.gradcam), width="stretch", caption=f"Grad-CAM at {layer}")
+    show_code(execution.source, measuring_code)
 
 
-def scalar_outputs(lesson: Lesson) -> None:
-    """Question 13."""
-    question(
+def show_scalar_outputs(experiments: Experiments) -> None:
+    """Show question 13."""
+    show_question(
         13,
         "Why not simply output.backward()?",
-        "A gradient says how **one number** changes. The output is a table, pictures × classes: without being "
-        "told which of its numbers is meant, PyTorch refuses. Three ways to tell it, with what comes of each:",
+        "A gradient says how **one number** changes. The output is a table, pictures × classes, and PyTorch "
+        "raises an error unless it knows which of its numbers is meant. Below are three ways to say so, and the "
+        "map that each of them gives.",
     )
-    image = lesson.image
+    image = experiments.image
 
-    def layers(subject, resident):
-        return subject.body, [info.name for info in subject.stages]
+    layer = chosen_layer(experiments.perform("stages", _body_and_stages)[1], selectbox=False)
 
-    layer = chosen_layer(lesson.ask("stages", layers)[1], show=False)
-
-    def experiment(subject, resident):
+    def experiment(subject: Subject, resident: Resident) -> tuple[Execution[None], tuple[StartingPoint, ...]]:
         from analysis.chapter.backward import starting_points
 
         return starting_points(subject, layer, image.predicted)
 
-    refused, ways = lesson.ask(("starting points", layer), experiment)
-    error(refused.error)
-    for way in ways:
+    failure, points = experiments.perform(("starting points", layer), experiment)
+    show_error(failure.error)
+    for point in points:
         left, right = st.columns([3, 1], gap="large", vertical_alignment="center")
-        left.markdown(f"**{way.name}**")
-        left.code(way.code, language="python")
+        left.markdown(f"**{point.name}**")
+        left.code(point.source, language="python")
         same = (
-            "the same gradient" if way.distance == 0 else f"gradient differs by {way.distance:.0%} of the largest"
+            "The same gradient"
+            if point.gradient_difference == 0
+            else f"The gradient differs by {point.gradient_difference:.0%} of its largest value"
         )
-        said = f"{same[0].upper()}{same[1:]}; correlation of the maps {way.correlation:+.2f}."
-        left.caption("The reference." if way is ways[0] else said)
-        right.image(overlay(picture(lesson), way.gradcam), width="stretch", caption=f"Grad-CAM at {layer}")
-    code(refused.code, label="The line that is refused")
+        comparison = f"{same}; correlation of the maps {point.correlation:+.2f}."
+        left.caption("The other two are compared with this one." if point is points[0] else comparison)
+        right.image(overlay(experiments.picture(), point.gradcam), width="stretch", caption=f"Grad-CAM at {layer}")
+    show_code(failure.source, label="The line that raises the error")
 
 
-def further(lesson: Lesson) -> None:
-    """The chapter's two pieces of further research."""
+def show_further_research(experiments: Experiments) -> None:
+    """Show links to the pages that answer the book's suggestions for further research."""
     st.subheader("Further research", anchor="further")
     with st.container(horizontal=True):
-        there = {state.RUN: lesson.run.name, state.IMAGE: lesson.image.id}
-        st.page_link(KEEPDIM_PAGE, label="Without keepdim", icon=":material/compress:", query_params=there)
+        query = {state.RUN: experiments.run.name, state.IMAGE: experiments.image.id}
+        st.page_link(KEEPDIM_PAGE, label="Without keepdim", icon=":material/compress:", query_params=query)
         st.page_link(
-            RECIPE_PAGE, label="Every other step of the recipe", icon=":material/science:", query_params=there
+            ABLATION_PAGE, label="Every other step of Grad-CAM", icon=":material/science:", query_params=query
         )
         st.page_link(REVIEWS_PAGE, label="The words of a review", icon=":material/article:")
 
 
-def chosen_layer(names: list[str], show: bool = True) -> str:
-    """The layer that questions 11 to 13 are shown at; an inner one unless the reader chose."""
-    if show:
+def chosen_layer(names: list[str], selectbox: bool = True) -> str:
+    """Return the layer that questions 11 to 13 are about: the reader's choice, else the last inner stage.
+
+    With `selectbox`, show the control to choose it; only one question may show it.
+    """
+    if selectbox:
         with heed_link(state.CHAPTER_LAYER, names, "layer"):
             return st.selectbox(
                 "Layer to look at (also in questions 12 and 13)",
@@ -218,10 +239,9 @@ def chosen_layer(names: list[str], show: bool = True) -> str:
     return st.session_state.get(state.CHAPTER_LAYER) or names[max(0, len(names) - 2)]
 
 
-def _in_python(name: str) -> str:
+def _body_and_stages(subject: Subject, resident: Resident) -> tuple[str, list[str]]:
+    return subject.body, [info.name for info in subject.stages]
+
+
+def _python_name(name: str) -> str:
     return f"learn.model[{name}]" if name.isdigit() else name
-
-
-def picture(lesson: Lesson):
-    """The picture as the network sees it, (S, S, 3) uint8."""
-    return service().decoded(lesson.run, lesson.image.id, lesson.run.manifest.recipe.size)

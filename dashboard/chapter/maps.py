@@ -2,245 +2,277 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import streamlit as st
 
-from dashboard.chapter.asking import Lesson, code, error, question, rows, shape
+from dashboard.chapter.asking import Experiments
+from dashboard.chapter.elements import shape_text, show_code, show_error, show_question, show_table
 from dashboard.components.page_width import page_width
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.overlay import CONFIG
 from dashboard.figures.prediction_spread import spread_chart
 from dashboard.figures.score_grid import score_grid_figure
 from dashboard.frame import theme
-from dashboard.service import service
+
+if TYPE_CHECKING:
+    from analysis.chapter.modes import GraphMemory, ModeComparison
+    from analysis.chapter.pictures import DecodedPicture
+    from analysis.chapter.running import Execution
+    from analysis.chapter.scores import LocationScore, ScoreMaps
+    from analysis.chapter.subject import Subject
+    from dashboard.service import Resident
 
 MANY_CLASSES = 12
+"""With more classes than this, the table of scores lists only the two that are compared."""
 
 
-def part(lesson: Lesson) -> None:
-    """Modes, the einsum, the order of the classes, and decode."""
-    eval_and_no_grad(lesson)
-    einsum(lesson)
-    order_of_classes(lesson)
-    decode(lesson)
+def show(experiments: Experiments) -> None:
+    """Show questions 6 to 9."""
+    show_eval_and_no_grad(experiments)
+    show_einsum(experiments)
+    show_class_order(experiments)
+    show_decode(experiments)
 
 
-def eval_and_no_grad(lesson: Lesson) -> None:
-    """Question 6."""
-    question(
+def show_eval_and_no_grad(experiments: Experiments) -> None:
+    """Show question 6."""
+    show_question(
         6,
         "Why eval, and why no_grad?",
-        "`eval()` makes dropout stand still and BatchNorm use the statistics it learned. In training mode a "
+        "`eval()` switches dropout off and makes BatchNorm use the statistics it has learned. In training mode a "
         "prediction depends on chance and on the other pictures of the batch, and every pass **changes the "
-        "network**. `no_grad()` changes no number: it spares the memory that a backward pass would need.",
+        "network**. `no_grad()` changes no number: it saves the memory that a backward pass would need.",
     )
 
-    def modes(subject, resident):
+    def modes(subject: Subject, resident: Resident) -> ModeComparison:
         from analysis.chapter.modes import compare_modes
 
-        others = lesson.others()
+        others = experiments.others()
         return compare_modes(subject, subject.x[:0] if others is None else others)
 
-    def memory(subject, resident):
-        from analysis.chapter.modes import memory as measure
+    def memory(subject: Subject, resident: Resident) -> tuple[Execution[GraphMemory], Execution[GraphMemory]]:
+        from analysis.chapter.modes import compare_memory
 
-        return measure(subject)
+        return compare_memory(subject)
 
     with st.spinner("Predicting the picture 50 times in each mode, on a copy…", show_time=True):
-        found = lesson.ask("modes", modes)
-    name, cls = lesson.names[lesson.image.predicted], lesson.image.predicted
-    if len(found.training):
+        comparison = experiments.perform("modes", modes)
+    name, cls = experiments.class_names[experiments.image.predicted], experiments.image.predicted
+    evaluation, training = comparison.evaluation, comparison.training
+    if len(training):
         st.altair_chart(
-            spread_chart(found.evaluation[:, cls], found.training[:, cls], name, theme()),
+            spread_chart(evaluation[:, cls], training[:, cls], name, theme()),
             alt="50 predictions in each mode",
         )
-    steady, restless = (np.ptp(p[:, cls]) if len(p) else float("nan") for p in (found.evaluation, found.training))
     cells = st.grid(4, min_column_width=170)
-    cells.metric("Spread in eval mode", f"{steady:.2%}", help="Highest minus lowest of the 50 predictions.")
-    if len(found.training):
+    cells.metric(
+        "Spread in eval mode",
+        f"{np.ptp(evaluation[:, cls]):.2%}",
+        help="Highest minus lowest of the 50 predictions.",
+    )
+    if len(training):
         cells.metric(
-            "Spread in training mode", f"{restless:.1%}", help="The picture among three others each time."
+            "Spread in training mode",
+            f"{np.ptp(training[:, cls]):.1%}",
+            help="Each time in a batch with three other pictures.",
         )
-    cells.metric(f"{name}, before", f"{found.evaluation[0, cls]:.1%}", help="In eval mode.")
-    after = found.afterwards[cls]
+    cells.metric(f"{name}, before", f"{evaluation[0, cls]:.1%}", help="In eval mode.")
+    after = comparison.afterwards[cls]
     cells.metric(
         f"{name}, afterwards",
         f"{after:.1%}",
-        f"{after - found.evaluation[0, cls]:+.1%}",
+        f"{after - evaluation[0, cls]:+.1%}",
         delta_color="off",
-        help="The copy that was used in training mode, back in eval mode: its BatchNorm statistics have moved.",
+        help="The copy that ran in training mode, back in eval mode: its BatchNorm statistics have changed.",
     )
-    if found.alone:
+    if comparison.error_alone:
         st.caption(
-            "By itself the picture is refused in training mode: a head's BatchNorm has no batch to look at."
+            "In training mode a batch of this picture alone raises an error: the head's BatchNorm cannot compute "
+            "a mean over one picture."
         )
-        error(found.alone)
-    moved = sum(norm.moved_mean > 0 for norm in found.norms)
+        show_error(comparison.error_alone)
+    layers = comparison.batch_norms
     st.caption(
-        f"BatchNorm statistics before and after: eval mode left {found.unmoved} of {len(found.norms)} layers as "
-        f"they were; training mode moved {moved} of {len(found.norms)}. All of it on a copy."
+        f"BatchNorm statistics: eval mode left {comparison.unchanged} of {len(layers)} layers as they were; "
+        f"training mode changed {sum(norm.mean_change > 0 for norm in layers)} of {len(layers)}, on a copy."
     )
-    rows(
-        [(norm.layer, norm.batches, norm.moved_mean, norm.moved_var) for norm in found.norms],
-        ["BatchNorm layer", "batches counted", "running mean moved by", "running variance moved by"],
+    show_table(
+        [(norm.layer, norm.batches, norm.mean_change, norm.variance_change) for norm in layers],
+        ["BatchNorm layer", "batches counted", "change of the running mean", "change of the running variance"],
         height=220,
         alt="BatchNorm statistics before and after the passes in training mode",
     )
-    with_gradients, without = lesson.ask("memory", memory)
+    with_gradients, without = experiments.perform("memory", memory)
     cells = st.grid(2, min_column_width=220)
-    cells.metric("Kept for a backward pass, with gradients", _megabytes(with_gradients.result.size))
+    cells.metric("Stored for a backward pass", _megabytes(with_gradients.result.size))
     cells.metric("Under no_grad", _megabytes(without.result.size))
-    code(found.code, with_gradients.code)
+    show_code(comparison.source, with_gradients.source)
 
 
-def einsum(lesson: Lesson) -> None:
-    """Question 7."""
-    question(
+def show_einsum(experiments: Experiments) -> None:
+    """Show question 7."""
+    show_question(
         7,
         "The class score of every location",
-        "Each location has a number from every channel, each class a weight for every channel. "
-        "`einsum('ck,kij->cij')` multiplies and adds over the letter that the result lacks, the channel **k**; "
-        "class **c** and place **i, j** stay. That is one score for each class at each place.",
+        "Each location has one number for every channel, and each class has one weight for every channel. "
+        "`einsum('ck,kij->cij')` multiplies them and sums over the letter that is missing in the result, the "
+        "channel **k**; the class **c** and the location **i, j** stay. That is one score for each class at each "
+        "location.",
     )
-    image = lesson.image
+    image = experiments.image
 
-    def experiment(subject, resident):
+    def experiment(
+        subject: Subject, resident: Resident
+    ) -> tuple[Execution[ScoreMaps], Execution[LocationScore] | None]:
         from analysis.chapter.scores import score_maps
 
         return score_maps(subject, image.predicted)
 
-    ran, location = lesson.ask("scores", experiment)
-    found = ran.result
-    if found.kind == "none":
-        st.warning(f"This network has no class weights for its last layer's channels. {found.why_not}")
-        error(found.chapter.error)
-        code(ran.code)
+    execution, location = experiments.perform("scores", experiment)
+    scores = execution.result
+    if scores.kind == "none":
+        st.warning(f"This network has no class weights for its last layer's channels. {scores.reason}")
+        show_error(scores.unfolded_difference.error)
+        show_code(execution.source)
         return
-    scores = (len(lesson.names), *found.activation[1:])
+    score_shape = (len(experiments.class_names), *scores.activation_shape[1:])
     st.markdown(
-        f"Here: weights **{shape(found.weight)}** (c × k), activation **{shape(found.activation)}** (k × i × "
-        f"j), scores **{shape(scores)}** (c × i × j)."
+        f"Here: weights **{shape_text(scores.weight_shape)}** (c × k), activation "
+        f"**{shape_text(scores.activation_shape)}** (k × i × j), scores **{shape_text(score_shape)}** (c × i × j)."
     )
-    pair = [image.predicted, lesson.rival]
-    picture = service().decoded(lesson.run, image.id, lesson.run.manifest.recipe.size)
+    pair = [image.predicted, experiments.other_class]
     options = LayerViewOptions(smooth=False, theme=theme(), width=page_width(), opacity=0.55)
     st.plotly_chart(
         score_grid_figure(
-            picture, [lesson.names[cls] for cls in pair], [found.maps[cls] for cls in pair], options
+            experiments.picture(),
+            [experiments.class_names[cls] for cls in pair],
+            [scores.maps[cls] for cls in pair],
+            options,
         ),
         theme=None,
         key="score_grid",
         config=CONFIG,
         alt="The score of every location, for two classes",
     )
-    shown = range(len(lesson.names)) if len(lesson.names) <= MANY_CLASSES else pair
-    rows(
+    classes = range(len(experiments.class_names)) if len(experiments.class_names) <= MANY_CLASSES else pair
+    show_table(
         [
             (
-                lesson.names[cls],
-                f"{found.means[cls]:+.4f}",
-                f"{found.bias[cls]:+.4f}",
-                f"{found.means[cls] + found.bias[cls]:+.4f}",
-                f"{found.logits[cls]:+.4f}",
-                f"{found.residual[cls]:+.1e}",
+                experiments.class_names[cls],
+                f"{scores.means[cls]:+.4f}",
+                f"{scores.bias[cls]:+.4f}",
+                f"{scores.means[cls] + scores.bias[cls]:+.4f}",
+                f"{scores.logits[cls]:+.4f}",
+                f"{scores.residual[cls]:+.1e}",
             )
-            for cls in shown
+            for cls in classes
         ],
         ["class", "mean over the locations", "bias", "mean + bias", "logit", "difference"],
-        alt="The scores average to the logit",
+        alt="The mean score plus the bias is the logit",
     )
-    if found.kind == "exact":
+    if scores.kind == "exact":
         st.success(
-            f"The scores average to the logits: largest difference {np.abs(found.residual).max():.1e}. The "
-            "weights are the Linear's with the head's BatchNorm folded in.",
+            f"The mean score plus the bias is the logit: largest difference {np.abs(scores.residual).max():.1e}. "
+            "The weights are those of the Linear with the head's BatchNorm folded in.",
             icon=":material/verified:",
         )
     else:
         st.warning(
             "These are the chapter's weights, which belong to hidden units of this head and not to the "
-            f"channels: the scores miss the logits by up to {np.abs(found.residual).max():.2f}. {found.why_not}",
+            f"channels: the means differ from the logits by up to {np.abs(scores.residual).max():.2f}. "
+            f"{scores.reason}",
             icon=":material/rule:",
         )
-    if found.kind == "exact" and found.chapter.error is None:
+    if scores.kind == "exact" and scores.unfolded_difference.error is None:
         st.caption(
-            "With the Linear's weights as they are, as the chapter multiplies them, the means miss the logits "
-            f"by {found.chapter.result:.2f}, for the BatchNorm between pool and Linear is left out."
+            "The chapter multiplies with the Linear's own weights. Their means differ from the logits by up to "
+            f"{scores.unfolded_difference.result:.2f}, because the BatchNorm before the Linear is left out."
         )
     if location is not None:
-        _one_place(location, lesson.names[image.predicted])
-    code(ran.code, *([location.code] if location else []))
+        _show_location(location.result, experiments.class_names[image.predicted])
+    show_code(execution.source, *([location.source] if location else []))
 
 
-def _one_place(location, name: str) -> None:
-    place = location.result
-    terms = " + ".join(f"{weight:.2f} · {value:.2f}" for _, weight, value, _ in place.terms[:3])
-    channels = ", ".join(str(channel) for channel, *_ in place.terms[:3])
+def _show_location(location: LocationScore, name: str) -> None:
+    """Show one location's score as a sum over channels, beside the einsum's."""
+    terms = " + ".join(f"{weight:.2f} · {value:.2f}" for _, weight, value, _ in location.terms[:3])
+    channels = ", ".join(str(channel) for channel, *_ in location.terms[:3])
     st.markdown(
-        f"The hottest place for **{name}** is row {place.row + 1}, column {place.column + 1}. Its strongest "
-        f"channels ({channels}) give {terms} + …; all of them, added up in a loop: **{place.by_hand:.4f}**. "
-        f"einsum says **{place.score:.4f}**."
+        f"The location with the highest score for **{name}** is row {location.row + 1}, column "
+        f"{location.column + 1}. Its strongest channels ({channels}) give {terms} + …; the sum over all channels, "
+        f"computed in a loop, is **{location.loop_score:.4f}**, and the einsum gives **{location.score:.4f}**."
     )
 
 
-def order_of_classes(lesson: Lesson) -> None:
-    """Question 8."""
-    question(
+def show_class_order(experiments: Experiments) -> None:
+    """Show question 8."""
+    show_question(
         8,
         "Which output is which class?",
-        "`dls.vocab` lists the labels in the order of the outputs: place 0 belongs to the first. fastai sorts "
-        "them when it builds the DataLoaders; a label that is not text (`False` for *not a cat*) stands there "
-        "as it is.",
+        "`dls.vocab` lists the labels in the order of the outputs: position 0 is the first label. fastai sorts "
+        "them when it builds the DataLoaders; a label that is not text (`False` for *not a cat*) appears as it "
+        "is.",
     )
 
-    def experiment(subject, resident):
+    def experiment(
+        subject: Subject, resident: Resident
+    ) -> tuple[Execution[list[tuple[int, Any]]], list[float], list[float]]:
         import torch
 
-        from analysis.chapter.pictures import vocabulary
+        from analysis.chapter.pictures import class_order
 
         with torch.no_grad():
-            logits = subject.model()(subject.x)[0]
-        return vocabulary(resident.loaded.learn.dls), logits.tolist(), logits.softmax(dim=0).tolist()
+            logits = subject.copy()(subject.x)[0]
+        return class_order(resident.loaded.learn.dls), logits.tolist(), logits.softmax(dim=0).tolist()
 
-    ran, logits, probabilities = lesson.ask("vocabulary", experiment)
-    rows(
+    execution, logits, probabilities = experiments.perform("vocabulary", experiment)
+    show_table(
         [
-            (place, repr(label), lesson.names[place], f"{logits[place]:+.3f}", f"{probabilities[place]:.2%}")
-            for place, label in ran.result
+            (
+                position,
+                repr(label),
+                experiments.class_names[position],
+                f"{logits[position]:+.3f}",
+                f"{probabilities[position]:.2%}",
+            )
+            for position, label in execution.result
         ],
-        ["place", "dls.vocab", "shown here as", "logit of this picture", "probability"],
+        ["position", "dls.vocab", "shown here as", "logit of this picture", "probability"],
         alt="The vocabulary in the order of the outputs",
     )
-    code(ran.code)
+    show_code(execution.source)
 
 
-def decode(lesson: Lesson) -> None:
-    """Question 9."""
-    question(
+def show_decode(experiments: Experiments) -> None:
+    """Show question 9."""
+    show_question(
         9,
         "Why decode before showing?",
-        "The network is fed a normalised tensor: the mean subtracted, divided by the deviation, so values lie "
-        "around zero. As a picture that is wrong: half of it is cut off. `decode` runs the pipeline backwards "
-        "to the pixels.",
+        "The network receives a normalised tensor: the mean is subtracted and the result divided by the standard "
+        "deviation, so the values lie around zero. Drawn as a picture, every negative value becomes black. "
+        "`decode` reverses the pipeline and returns the pixels.",
     )
 
-    def experiment(subject, resident):
-        from analysis.chapter.pictures import decoding
+    def experiment(subject: Subject, resident: Resident) -> Execution[DecodedPicture]:
+        from analysis.chapter.pictures import decode_picture
 
-        return decoding(subject, resident.loaded.learn.dls)
+        return decode_picture(subject, resident.loaded.learn.dls)
 
-    ran = lesson.ask("decode", experiment)
-    found = ran.result
+    execution = experiments.perform("decode", experiment)
+    picture = execution.result
     first, second, numbers = st.columns([1, 1, 2], gap="medium")
-    first.image(found.as_taken, width="stretch", caption="The normalised tensor, drawn as it is")
-    second.image(found.decoded, width="stretch", caption="Decoded")
+    first.image(picture.normalised, width="stretch", caption="The normalised tensor, drawn as it is")
+    second.image(picture.decoded, width="stretch", caption="Decoded")
     with numbers:
-        rows(
-            [(name, f"{low:.2f}", f"{high:.2f}", f"{mean:.2f}") for name, low, high, mean in found.ranges],
+        show_table(
+            [(name, f"{low:.2f}", f"{high:.2f}", f"{mean:.2f}") for name, low, high, mean in picture.ranges],
             ["values", "lowest", "highest", "mean"],
             alt="Value ranges before and after decode",
         )
-        st.caption(f"{found.cut_off:.0%} of the normalised values lie outside 0 to 1 and can't be drawn.")
-    code(ran.code)
+        st.caption(f"{picture.share_outside:.0%} of the normalised values lie outside 0 to 1 and cannot be drawn.")
+    show_code(execution.source)
 
 
 def _megabytes(size: int) -> str:

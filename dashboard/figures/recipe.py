@@ -1,4 +1,4 @@
-"""The recipe's changes: which two together raise or stay silent, and how the whole set takes them."""
+"""Charts of the ablation: the outcome of every two changes, and the correlations over a whole set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.figures.palette import INKS, SKY, Theme
 
 OUTCOMES = {
     "raises": "PyTorch raises an error",
-    "silent": "another map, without a word",
+    "silent": "another map, without any message",
     "harmless": "the same map",
 }
 
@@ -28,9 +28,16 @@ def pair_chart(
     both: Mapping[tuple[int, int], tuple[str, float]],
     theme: Theme = "light",
 ) -> alt.LayerChart:
-    """Every two changes together; the diagonal is each alone. Values are (outcome, correlation or nan)."""
+    """Return a matrix of the outcomes of every two changes, with each change alone on the diagonal.
+
+    Parameters
+    ----------
+    names : the changes, in the order of the axes.
+    alone : (outcome, correlation or nan) of each change alone.
+    both : {(position, position) in `names`: (outcome, correlation or nan)}.
+    """
     ink = INKS[theme]
-    found = {**both, **{(place, place): value for place, value in enumerate(alone)}}
+    cells = {**both, **{(position, position): value for position, value in enumerate(alone)}}
     table = pd.DataFrame(
         [
             {
@@ -40,7 +47,7 @@ def pair_chart(
                 "meaning": OUTCOMES[outcome],
                 "text": "error" if outcome == "raises" else "flat" if math.isnan(related) else f"{related:.2f}",
             }
-            for (a, b), (outcome, related) in found.items()
+            for (a, b), (outcome, related) in cells.items()
             for first, second in {(a, b), (b, a)}
         ]
     )
@@ -54,33 +61,33 @@ def pair_chart(
             alt.Tooltip("second:N", title="Change"),
             alt.Tooltip("first:N", title="with"),
             alt.Tooltip("meaning:N", title="Outcome"),
-            alt.Tooltip("text:N", title="Correlation with the right map"),
+            alt.Tooltip("text:N", title="Correlation with the standard map"),
         ],
     )
-    cells = base.mark_rect(stroke=ink.grid, strokeWidth=1).encode(
+    squares = base.mark_rect(stroke=ink.grid, strokeWidth=1).encode(
         color=alt.Color("outcome:N", title=None)
         .scale(domain=list(OUTCOMES), range=_outcome_colours(theme))
         .legend(orient="bottom", symbolSize=160)
     )
-    words = base.mark_text(fontSize=11, color="black").encode(text="text:N")
-    return alt.layer(cells, words).properties(width=alt.Step(52), height=alt.Step(26))
+    labels = base.mark_text(fontSize=11, color="black").encode(text="text:N")
+    return alt.layer(squares, labels).properties(width=alt.Step(52), height=alt.Step(26))
 
 
 def spread_of_correlations(
     counts: pd.DataFrame, medians: pd.DataFrame, order: Sequence[str], theme: Theme = "light"
 ) -> alt.LayerChart:
-    """How the correlations with the right map are spread under each change; the median as a diamond.
+    """Return a chart of the correlations with the standard map under each change, with a diamond for the median.
 
     Parameters
     ----------
-    counts : columns change, low, high, pictures and share, a row a bin that holds pictures
-    medians : columns change and median, which is nan where a change raises on every picture
-    order : the changes from top to bottom
+    counts : columns change, low, high, pictures and share, one row for each bin that holds pictures.
+    medians : columns change and median, which is nan where a change raises an error on every picture.
+    order : the changes from top to bottom.
     """
     ink = INKS[theme]
     y = alt.Y("change:N", sort=list(order), title=None).scale(domain=list(order))
     y = y.axis(labelLimit=220, labelOverlap=False, ticks=False, grid=True, gridColor=ink.grid, gridDash=[2, 3])
-    x = alt.X("low:Q", title="Correlation with the right map", scale=alt.Scale(domain=[-1, 1]))
+    x = alt.X("low:Q", title="Correlation with the standard map", scale=alt.Scale(domain=[-1, 1]))
     bars = (
         alt.Chart(counts)
         .mark_bar(height=16, color=ink.good)

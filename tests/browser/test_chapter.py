@@ -1,4 +1,4 @@
-"""The Chapter page in a browser: every part stands, and shows what the experiments gave."""
+"""The Chapter page in a browser: every part shows the results of its experiments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_every_part_answers(app, new_page, scheme):
     figure(page, "histograms")
     expect(page.get_by_text("Recorded:")).to_be_visible(timeout=LONG)
     page.get_by_role("tab", name="Activations to map").click()
-    expect(page.get_by_text("The scores average to the logits")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("The mean score plus the bias is the logit")).to_be_visible(timeout=LONG)
     settled(page)
     dog, cat = heatmaps(page, figure(page, "score_grid"))
     assert dog["z"].shape == cat["z"].shape == (7, 7)

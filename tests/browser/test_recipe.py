@@ -1,4 +1,4 @@
-"""The Recipe page in a browser: the changes, and the validation set in the background."""
+"""The Ablation page in a browser: the changes, and the validation set in the background."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from browser.pages import opened, settled
 def test_the_validation_set_goes_on_while_another_page_is_read(app, new_page):
     page = new_page()
     opened(page, f"{app.url}/recipe?rlayer=0.model.bn2.drop")
-    expect(page.get_by_text("is changed in place by the next step")).to_be_visible()
+    expect(page.get_by_text("is changed in place by the step after it")).to_be_visible()
     expect(page.locator("code").get_by_text("is a view and is being modified inplace")).to_be_visible(
         timeout=60_000
     )

@@ -13,13 +13,13 @@ import torch
 from explain.networks import classifier, pictures
 from torch import nn
 
-from analysis.chapter.backward import gradients, starting_points
-from analysis.chapter.hooks import passage, storing
-from analysis.chapter.modes import compare_modes, memory
+from analysis.chapter.backward import check_gradient, starting_points
+from analysis.chapter.hooks import forward_pass, stored_activation
+from analysis.chapter.modes import compare_memory, compare_modes
 from analysis.chapter.scores import score_maps
 from analysis.chapter.subject import Subject
 from analysis.explain import METHODS, explain, explainable_layers, trace
-from analysis.explain.ablation_recipe import CHANGES, Kitchen
+from analysis.explain.ablation_recipe import CHANGES, AblationRunner
 from analysis.explain.keepdim import keepdim_cases, keepdim_table
 from analysis.explain.report import layer_report
 from analysis.explain.seen import SeenImage
@@ -41,7 +41,7 @@ class Detached(nn.Module):
 
 
 DETACHED = Detached().eval()
-KITCHEN = Kitchen(NET, X, "0.6", ((0.0,) * 3, (1.0,) * 3))
+ABLATION_RUNNER = AblationRunner(NET, X, "0.6", ((0.0,) * 3, (1.0,) * 3))
 
 
 def seen(model: nn.Module = NET, layers: list[str] | None = None) -> SeenImage:
@@ -59,12 +59,12 @@ CALLS: dict[str, Callable[[], object]] = {
     "every class": lambda: trace(NET, X, ["0.6"]).every_class("0.6", "gradcam"),
     "layers": lambda: explainable_layers(NET, X),
     "keepdim": lambda: (keepdim_cases(NET, X), keepdim_table(NET, [32])),
-    "the ablation": lambda: KITCHEN.cook(X, [change.choices for change in CHANGES], OTHERS),
-    "chapter: hooks": lambda: (passage(Subject(NET, X)), storing(Subject(NET, X))),
+    "the ablation": lambda: ABLATION_RUNNER.run(X, [change.choices for change in CHANGES], OTHERS),
+    "chapter: hooks": lambda: (forward_pass(Subject(NET, X)), stored_activation(Subject(NET, X))),
     "chapter: scores": lambda: score_maps(Subject(NET, X), 1),
-    "chapter: modes": lambda: (compare_modes(Subject(NET, X), OTHERS, 2), memory(Subject(NET, X))),
+    "chapter: modes": lambda: (compare_modes(Subject(NET, X), OTHERS, 2), compare_memory(Subject(NET, X))),
     "chapter: backward": lambda: (
-        gradients(Subject(NET, X), "0.6", 1),
+        check_gradient(Subject(NET, X), "0.6", 1),
         starting_points(Subject(NET, X), "0.6", 1),
     ),
 }

@@ -131,6 +131,8 @@ def _drawn(channel: dict[str, Any], row: dict[str, Any]) -> Any:
         stops = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in scale["range"]])
         mixed = [round(float(np.interp(value, scale["domain"], stops[:, part]))) for part in range(3)]
         return "#" + "".join(f"{part:02x}" for part in mixed)
+    if scale.get("type") == "sqrt":
+        return float(np.interp(np.sqrt(value), np.sqrt(scale["domain"]), scale["range"]))
     return dict(zip(scale["domain"], map(_hashable, scale["range"]), strict=True))[value]
 
 

@@ -45,6 +45,11 @@ def words(app: AppTest) -> str:
     return "\n".join(str(element.value) for elements in lists for element in elements)
 
 
+def sources(app: AppTest) -> str:
+    """Return the text of every code block of a page."""
+    return "\n".join(element.value for element in app.code)
+
+
 def labelled(elements, label: str):
     """The one element (a button, say) of that label."""
     (found,) = [element for element in elements if element.label == label]

@@ -1,4 +1,4 @@
-"""The Recipe page: each change alone, some together, and the validation set in the background."""
+"""The Ablation page: each change alone, some together, and the validation set in the background."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_each_change_alone(open_view, downloads):
     assert "raises" in words(app)
 
 
-def test_two_ways_of_one_step_are_refused_in_words(open_view):
+def test_two_changes_of_one_step_get_a_warning(open_view):
     app = open_view("recipe")
     app.multiselect(key="together").set_value(["bicubic", "nearest neighbour"]).run()
     assert not app.exception
@@ -44,19 +44,19 @@ def test_two_ways_of_one_step_are_refused_in_words(open_view):
 def test_all_pairs_are_drawn_where_they_are_asked_for(open_view):
     app = open_view("recipe")
     before = len(app.get("vega_lite_chart"))
-    assert "Empty cells" not in words(app)
+    assert "A cell is empty" not in words(app)
     app.toggle(key="all_pairs").set_value(True).run()
     assert not app.exception
-    assert "Empty cells: two ways to do the same step." in words(app)
+    assert "A cell is empty where both changes are of the same step." in words(app)
     assert len(app.get("vega_lite_chart")) == before + 1
 
 
-def test_the_layer_before_an_inplace_step_misses_its_clone(open_view, downloads):
+def test_without_a_clone_a_layer_before_an_inplace_step_gives_another_map(open_view, downloads):
     app = open_view("recipe")
     layer = app.selectbox(key="rlayer")
     layer.select_index(len(layer.options) - 1).run()
     assert not app.exception
-    assert "is changed in place by the next step" in words(app)
+    assert "is changed in place by the step after it" in words(app)
     table = pd.read_csv(io.StringIO(downloads["This table as CSV"]())).set_index("instead")
     assert table.loc["no clone", "outcome"] == "silent"
     assert "modified inplace" in table.loc["full backward hook", "PyTorch says"]
@@ -66,39 +66,28 @@ def test_the_validation_set_runs_in_the_background_and_is_kept(open_view, tiny_r
     from dashboard.recipe_jobs import board
 
     app = open_view("recipe", state={"rlayer": "0.6"})
-    app.button(key="run_recipe").click().run()
+    app.button(key="run_ablation").click().run()
     assert not app.exception
     assert board().current.wait(timeout=120)
     assert board().current.error is None
     app = open_view("recipe", state={"rlayer": "0.6"})
-    assert not [button for button in app.button if button.key == "run_recipe"]
+    assert not [button for button in app.button if button.key == "run_ablation"]
     table = pd.read_csv(io.StringIO(downloads["Table as CSV"]()))
     assert table["change"].tolist() == [change.name for change in CHANGES]
     assert set(table["pictures"]) == {12}
     assert len(pd.read_csv(io.StringIO(downloads["Every picture as CSV"]()))) == 12 * len(CHANGES)
 
 
-def test_a_missing_picture_ends_the_job_with_words(tiny_run, tmp_path, home):
-    from dataclasses import replace
-
-    from dashboard.recipe_jobs import RecipeJob
-
-    gone = replace(tiny_run, manifest=replace(tiny_run.manifest, data_root=str(tmp_path)))
-    job = RecipeJob(gone, "0.7").start()
-    assert job.wait(timeout=60)
-    assert "is not there" in job.error
-
-
 def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
-    from dashboard.recipe_jobs import RecipeJob, board
+    from dashboard.recipe_jobs import AblationJob, board
 
     def broken(job, report):
         raise KeyError("prob")
 
-    monkeypatch.setattr(RecipeJob, "work", broken)
+    monkeypatch.setattr(AblationJob, "work", broken)
     app = open_view("recipe", state={"rlayer": "0.5"})
-    app.button(key="run_recipe").click().run()
+    app.button(key="run_ablation").click().run()
     assert board().current.wait(timeout=60)
     app = open_view("recipe", state={"rlayer": "0.5"})
     assert "KeyError: 'prob'" in words(app)
-    assert app.button(key="run_recipe")
+    assert app.button(key="run_ablation")

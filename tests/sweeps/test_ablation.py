@@ -1,4 +1,4 @@
-"""Every change of the Grad-CAM recipe on every validation picture."""
+"""The ablation of a validation set: its rows, its summary, its counts and the saved table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.explain.ablation_recipe import CHANGES, Choices, Kitchen, effects
+from analysis.explain.ablation_recipe import CHANGES, AblationRunner, Choices, effects
 from analysis.runs import Run
 from analysis.sweeps.ablation import ablate_set, correlation_counts, load_table, save_table, summary
 
@@ -17,14 +17,14 @@ def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
 
     loaded = load(tiny_run, "cpu")
     files = tiny_run.examples().names("valid")[:9]
-    told = []
+    events = []
 
     def batch_of(names):
         return loaded.batch([open_image(tiny_run.image_path(name)) for name in names])
 
-    rows = ablate_set(loaded, files, "0.6", batch_of, told.append)
+    rows = ablate_set(loaded, files, "0.6", batch_of, events.append)
     assert len(rows) == 9 * len(CHANGES)
-    assert [event.fraction for event in told] == [0, pytest.approx(5 / 9)]  # 9 pictures in two batches, 5 and 4
+    assert [event.fraction for event in events] == [0, pytest.approx(5 / 9)]  # 9 pictures in two batches, 5 and 4
     table = summary(rows).set_index("change")
     assert table.loc["training mode, alone", "raises"] == 1
     assert table.loc["sum of the gradients", ["harmless", "moved", "median"]].tolist() == [1, 0, pytest.approx(1)]
@@ -32,8 +32,8 @@ def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
     assert np.isnan(table.loc["keepdim left out", "median"])
     one = rows[(rows["path"] == files[2]) & (rows["change"] == "another class")].iloc[0]
     x = batch_of(files[2:3])
-    kitchen = Kitchen(loaded.model, x, "0.6", tiny_run.manifest.normalize)
-    alone = effects(kitchen.cook(x, [Choices(cls="other")])[0], [Choices(cls="other")])[0]
+    runner = AblationRunner(loaded.model, x, "0.6", tiny_run.manifest.normalize)
+    alone = effects(runner.run(x, [Choices(cls="other")])[0], [Choices(cls="other")])[0]
     assert one["correlation"] == pytest.approx(alone.correlation, abs=1e-3)
     monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
     monkeypatch.setattr(Run, "examples", lambda run: pytest.fail("it went through every picture's name"))
@@ -55,8 +55,8 @@ def test_the_counts_of_correlations_do_not_grow_with_the_pictures():
         assert counts.groupby("change")["pictures"].sum().to_dict() == {"x": count, "y": count}
         assert counts.groupby("change")["share"].sum().tolist() == pytest.approx([1, 1])
     one = pd.DataFrame({"change": "x", "correlation": [1.0, 1.0 + 1e-9, -1.0, 0.05]})
-    found = correlation_counts(one, bins=4)
-    assert found[["low", "high", "pictures"]].values.tolist() == [[-1, -0.5, 1], [0, 0.5, 1], [0.5, 1, 2]]
+    counts = correlation_counts(one, bins=4)
+    assert counts[["low", "high", "pictures"]].values.tolist() == [[-1, -0.5, 1], [0, 0.5, 1], [0.5, 1, 2]]
 
 
 def test_the_summary_by_hand():

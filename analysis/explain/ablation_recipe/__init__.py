@@ -1,20 +1,22 @@
-"""The steps of the Grad-CAM recipe, each switched off or changed, alone and together: what raises, what is
-silently another map, what does no harm."""
+"""Ablation of Grad-CAM: each step switched off or changed, alone and together with others.
+
+It shows which changes raise an error, which silently give another map, and which do no harm.
+"""
 
 from analysis.explain.ablation_recipe.effects import Effect, effects
-from analysis.explain.ablation_recipe.kitchen import COMPANY, Kitchen, rewritten_layer
-from analysis.explain.ablation_recipe.steps import CHANGES, RIGHT, Change, Choices, pairs, together
+from analysis.explain.ablation_recipe.kitchen import BATCH_MATES, AblationRunner, overwritten_layer
+from analysis.explain.ablation_recipe.steps import CHANGES, STANDARD, Change, Choices, change_pairs, combine
 
 __all__ = [
+    "BATCH_MATES",
     "CHANGES",
-    "COMPANY",
-    "RIGHT",
+    "STANDARD",
+    "AblationRunner",
     "Change",
     "Choices",
     "Effect",
-    "Kitchen",
+    "change_pairs",
+    "combine",
     "effects",
-    "pairs",
-    "rewritten_layer",
-    "together",
+    "overwritten_layer",
 ]

@@ -1,4 +1,4 @@
-"""What a change does to the map: raises, silently another one, or no harm."""
+"""What a change does to the map: it raises an error, silently gives another map, or does no harm."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.explain.ablation_recipe.kitchen import Dish
-from analysis.explain.ablation_recipe.steps import RIGHT, Choices
+from analysis.explain.ablation_recipe.kitchen import AblatedMap
+from analysis.explain.ablation_recipe.steps import STANDARD, Choices
 from analysis.explain.measures.agreement import correlation
 from analysis.explain.measures.localisation import peak
 
 HARMLESS = 0.999
-"""Correlation with the right map from which on a change does no harm, if the hottest point stays too."""
+"""A change is harmless if the map's correlation with the standard map is at least this and the peak stays."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One way to cook, beside the right one.
+    """A changed map compared with the standard map.
 
     Attributes
     ----------
-    outcome : "raises", "silent" (another map, and nothing says so) or "harmless".
-    error, warning : PyTorch's own words, None where it said nothing.
-    correlation : with the right map, both as drawn on the picture; nan where one is constant, or it raises.
-    moved : whether the hottest point lies in another cell of the layer's grid; None where there is no map, or a
-        constant one.
-    distance : from hottest point to hottest point, as a share of the picture's diagonal; nan likewise.
-    values : the map (h, w) float32, None where it raises.
+    choices : what was chosen at each step.
+    outcome : "raises", "silent" (another map without any message) or "harmless".
+    error, warning : PyTorch's own message; None where there was none.
+    correlation : with the standard map, both at the size of the picture; nan where one is constant or there is no
+        map.
+    moved : whether the peak (the largest value) lies in another cell of the layer's grid; None where there is no
+        map, or a constant one.
+    distance : between the two peaks, as a share of the picture's diagonal; nan where `moved` is None.
+    values : the map, (h, w) float32; None where an error was raised.
     """
 
     choices: Choices
@@ -42,29 +44,29 @@ class Effect:
     values: np.ndarray | None
 
 
-def effects(cooked: Mapping[Choices, Dish], wanted: Iterable[Choices]) -> list[Effect]:
-    """Compare each of the wanted ways with the right one, which is among those cooked."""
-    right = cooked[RIGHT]
-    assert right.drawn is not None
-    assert right.values is not None
-    return [_effect(one, cooked[one], right.drawn, right.values.shape) for one in wanted]
+def effects(maps: Mapping[Choices, AblatedMap], variants: Iterable[Choices]) -> list[Effect]:
+    """Compare the map of each variant with the standard map; `maps` holds all of them."""
+    standard = maps[STANDARD]
+    assert standard.enlarged is not None
+    assert standard.values is not None
+    return [_effect(variant, maps[variant], standard.enlarged, standard.values.shape) for variant in variants]
 
 
-def _effect(choices: Choices, dish: Dish, right: np.ndarray, grid: tuple[int, ...]) -> Effect:
+def _effect(variant: Choices, ablated: AblatedMap, standard: np.ndarray, grid: tuple[int, ...]) -> Effect:
     nan = math.nan
-    if dish.drawn is None:
-        return Effect(choices, "raises", dish.error, dish.warning, nan, None, nan, None)
-    related = correlation(dish.drawn, right)
+    if ablated.enlarged is None:
+        return Effect(variant, "raises", ablated.error, ablated.warning, nan, None, nan, None)
+    related = correlation(ablated.enlarged, standard)
     moved, distance = None, nan
-    if np.isfinite(dish.drawn).all() and np.ptp(dish.drawn) > 0:
-        here, there = peak(dish.drawn), peak(right)
-        moved = _cell(here, right.shape, grid) != _cell(there, right.shape, grid)
-        distance = math.dist(here, there) / math.hypot(*right.shape)
+    if np.isfinite(ablated.enlarged).all() and np.ptp(ablated.enlarged) > 0:
+        own_peak, standard_peak = peak(ablated.enlarged), peak(standard)
+        moved = _cell(own_peak, standard.shape, grid) != _cell(standard_peak, standard.shape, grid)
+        distance = math.dist(own_peak, standard_peak) / math.hypot(*standard.shape)
     harmless = related >= HARMLESS and moved is False
     outcome = "harmless" if harmless else "silent"
-    return Effect(choices, outcome, None, dish.warning, related, moved, distance, dish.values)
+    return Effect(variant, outcome, None, ablated.warning, related, moved, distance, ablated.values)
 
 
-def _cell(place: tuple[int, int], picture: tuple[int, ...], grid: tuple[int, ...]) -> tuple[int, int]:
-    """The cell of a layer's grid that a pixel lies in."""
-    return place[0] * grid[0] // picture[0], place[1] * grid[1] // picture[1]
+def _cell(pixel: tuple[int, int], picture: tuple[int, ...], grid: tuple[int, ...]) -> tuple[int, int]:
+    """Return the cell of a layer's grid that contains a pixel."""
+    return pixel[0] * grid[0] // picture[0], pixel[1] * grid[1] // picture[1]

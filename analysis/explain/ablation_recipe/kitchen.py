@@ -1,4 +1,4 @@
-"""Where the recipe is cooked: private copies of the network, and as few passes as the choices need."""
+"""Compute Grad-CAM with other choices at its steps, on copies of the network and with few passes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,214 +14,244 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from analysis.explain.ablation_recipe.steps import RIGHT, Choices
+from analysis.explain.ablation_recipe.steps import STANDARD, Choices
 from analysis.explain.copies import private_copy, without_hooks
 from analysis.explain.errors import LayerError
 from analysis.explain.modes import plain_input
 from analysis.explain.prepared import anatomy_of
 
-COMPANY = 7
-"""How many other pictures make a batch of training mode with the one in question."""
+BATCH_MATES = 7
+"""How many other pictures share a batch with the chosen one in training mode."""
 
-_listening = threading.Lock()  # Python's warnings are the whole process's
+_warnings_lock = threading.Lock()  # Python's warning filters belong to the whole process
 
 POOLS: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax}
 
-Classes = tuple[Tensor, Tensor]  # of each picture: the predicted one and the runner-up
+ClassPair = tuple[Tensor, Tensor]  # (B,) each: the predicted class and the one with the second largest logit
 
 
 @dataclass(frozen=True)
-class Dish:
-    """What one way to cook came to: the map (h, w) float32, or the exception in Python's words.
+class AblatedMap:
+    """The Grad-CAM map of one variant, or the error that was raised on the way.
 
-    `drawn` is the map as it lies on the picture, (H, W) float32. `warning` is what PyTorch said on the way.
+    Attributes
+    ----------
+    values : (h, w) float32; None where an error was raised.
+    enlarged : (H, W) float32, the map at the size of the picture; None likewise.
+    error, warning : PyTorch's own message; None where there was none.
     """
 
     values: np.ndarray | None
-    drawn: np.ndarray | None
+    enlarged: np.ndarray | None
     error: str | None = None
     warning: str | None = None
 
 
-def weigh(activation: Tensor, gradient: Tensor, choices: Choices) -> Tensor:
-    """Grad-CAM of one picture from a layer's activation and gradient, both (C, h, w)."""
+def weighted_sum(activation: Tensor, gradient: Tensor, choices: Choices) -> Tensor:
+    """Return the Grad-CAM map (h, w) of one picture's activation and gradient at a layer, both (C, h, w)."""
     weights = POOLS[choices.pool](gradient, dim=(1, 2), keepdim=choices.keepdim)
     cam_map = (weights * activation).sum(0)
     return cam_map.relu() if choices.relu else cam_map
 
 
-def draw(cam_map: Tensor, size: Sequence[int], choices: Choices) -> Tensor:
-    """Stretch a map over a picture of `size` (H, W)."""
-    corners = {} if choices.drawn == "nearest" else {"align_corners": False}
-    return F.interpolate(cam_map[None, None], size=tuple(size), mode=choices.drawn, **corners)[0, 0]  # type: ignore[arg-type]
+def enlarge(cam_map: Tensor, size: Sequence[int], choices: Choices) -> Tensor:
+    """Interpolate a map to the `size` (H, W) of a picture."""
+    corners = {} if choices.interpolation == "nearest" else {"align_corners": False}
+    return F.interpolate(cam_map[None, None], size=tuple(size), mode=choices.interpolation, **corners)[0, 0]  # type: ignore[arg-type]
 
 
-def take_gradient(layer: nn.Module, kind: str, store: Callable[[Tensor], None]) -> Any:
-    """Hang up the hook that hands on the gradient of a layer's output; returns its handle."""
+def register_gradient_hook(layer: nn.Module, kind: str, store: Callable[[Tensor], None]) -> Any:
+    """Register a hook that gives the gradient of a layer's output to `store`; return the hook's handle."""
 
-    def backward(module: nn.Module, into: Any, out: Any) -> None:
-        store(out[0])
+    def backward_hook(module: nn.Module, grad_input: Any, grad_output: Any) -> None:
+        store(grad_output[0])
 
     if kind == "full":
-        return layer.register_full_backward_hook(backward)
+        return layer.register_full_backward_hook(backward_hook)
     if kind == "deprecated":
-        return layer.register_backward_hook(backward)
+        return layer.register_backward_hook(backward_hook)
 
-    def begin(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def forward_hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
         output.register_hook(store)
 
-    return layer.register_forward_hook(begin)
+    return layer.register_forward_hook(forward_hook)
 
 
-class Kitchen:
-    """Cooks Grad-CAMs of one layer of a network, which is left exactly as it was.
+class AblationRunner:
+    """Computes variants of Grad-CAM at one layer of a network, which stays exactly as it was.
 
-    x is any picture (1, 3, H, W) of the size to come. `normalize` is the mean and the deviation of each
-    colour. Raises LayerError where the network has no such layer or it has no map.
+    Parameters
+    ----------
+    network : any classifier of pictures.
+    x : (1, 3, H, W), any picture of the size of those to come.
+    layer : a name that `explainable_layers` lists; LayerError where it does not, or where nothing before the layer
+        has weights.
+    normalize : mean and standard deviation of each colour channel.
     """
 
     def __init__(
-        self, learned: nn.Module, x: Tensor, layer: str, normalize: tuple[Sequence[float], Sequence[float]]
+        self, network: nn.Module, x: Tensor, layer: str, normalize: tuple[Sequence[float], Sequence[float]]
     ) -> None:
-        anatomy = anatomy_of(learned, plain_input(learned, x))
+        anatomy = anatomy_of(network, plain_input(network, x))
         if layer not in {info.name for info in anatomy.layers()}:
             raise LayerError(f"{layer!r} is no layer with a map; explainable_layers(model, x) lists those")
         self.layer = layer
         self._mean, self._std = (torch.tensor(values, device=x.device).view(3, 1, 1) for values in normalize)
-        self._begins = _last_weights(learned, anatomy, layer)
-        self._calm = self._twin(learned).eval()
-        self._restless = self._twin(learned).train()
+        self._graph_start = _last_module_with_weights(network, anatomy, layer)
+        self._eval_model = self._copy(network).eval()
+        self._train_model = self._copy(network).train()
 
-    def cook(
-        self, x: Tensor, wanted: Iterable[Choices], company: Tensor | None = None
-    ) -> list[dict[Choices, Dish]]:
-        """Cook every picture of x (B, 3, H, W) in every way; one dictionary a picture, RIGHT always in it.
+    def run(
+        self, x: Tensor, variants: Iterable[Choices], batch_mates: Tensor | None = None
+    ) -> list[dict[Choices, AblatedMap]]:
+        """Compute every variant for every picture.
 
-        In training mode the pictures of x are a batch, and one by itself is joined by `company` (N, 3, H, W).
-        The random state of the caller stays as it is; dropout draws the same way every time.
+        The random state of the caller stays as it is, and dropout draws the same numbers in every call.
+
+        Parameters
+        ----------
+        x : (B, 3, H, W), normalised. In training mode these pictures are one batch.
+        batch_mates : (N, 3, H, W), the other pictures of the batch in training mode where B is 1.
+
+        Returns
+        -------
+        One dictionary for each picture; the standard variant is always in it.
         """
-        choices = list(dict.fromkeys([RIGHT, *wanted]))
         passes: dict[tuple[str, str, str], list[Choices]] = {}
-        for one in choices:
-            passes.setdefault((one.mode, one.pixels, one.hook), []).append(one)
-        cooked: list[dict[Choices, Dish]] = [{} for _ in x]
-        targets: Classes | None = None
+        for variant in dict.fromkeys([STANDARD, *variants]):
+            passes.setdefault((variant.mode, variant.pixels, variant.hook), []).append(variant)
+        maps: list[dict[Choices, AblatedMap]] = [{} for _ in x]
+        targets: ClassPair | None = None
         devices = [x.device] if x.is_cuda else []
         with torch.random.fork_rng(devices=devices):
-            for (mode, pixels, hook), ways in passes.items():
+            for (mode, pixels, hook), variants_of_pass in passes.items():
                 torch.manual_seed(0)
-                shown = x if pixels == "normalised" else x * self._std + self._mean
-                parts = [(shown[row : row + 1], [row]) for row in range(len(x))]
+                inputs = x if pixels == "normalised" else x * self._std + self._mean
+                parts = [(inputs[row : row + 1], [row]) for row in range(len(x))]
                 if mode != "alone":
-                    parts = [(shown, list(range(len(x))))]
-                if mode == "batch" and len(x) == 1 and company is not None:
-                    others = company if pixels == "normalised" else company * self._std + self._mean
-                    parts = [(torch.cat([shown, others]), [0])]
+                    parts = [(inputs, list(range(len(x))))]
+                if mode == "batch" and len(x) == 1 and batch_mates is not None:
+                    mates = batch_mates if pixels == "normalised" else batch_mates * self._std + self._mean
+                    parts = [(torch.cat([inputs, mates]), [0])]
                 for batch, rows in parts:
-                    found = self._pass(batch, rows, hook, mode, ways, targets)
-                    targets = targets or found.targets
-                    for row in rows:
-                        cooked[row] |= {way: self._dish(found, way, row, rows, x.shape[2:]) for way in ways}
-        return cooked
+                    record = self._run_pass(batch, rows, hook, mode, variants_of_pass, targets)
+                    targets = targets or record.targets
+                    for position, row in enumerate(rows):
+                        for variant in variants_of_pass:
+                            maps[row][variant] = _map_from(record, variant, position, x.shape[2:])
+        return maps
 
-    def _twin(self, learned: nn.Module) -> nn.Module:
-        twin = without_hooks(private_copy(learned))
-        for parameter in twin.get_submodule(self._begins).parameters(recurse=False):
+    def _copy(self, network: nn.Module) -> nn.Module:
+        copy = without_hooks(private_copy(network))
+        for parameter in copy.get_submodule(self._graph_start).parameters(recurse=False):
             parameter.requires_grad_()  # no graph is needed before the layer
-        return twin
+        return copy
 
-    def _pass(
+    def _run_pass(
         self,
         batch: Tensor,
         rows: list[int],
         hook: str,
         mode: str,
-        ways: list[Choices],
-        targets: Classes | None,
-    ) -> _Pass:
-        """One forward pass, and one backward pass for each score asked for."""
-        model = self._calm if mode == "eval" else self._restless
+        variants: list[Choices],
+        targets: ClassPair | None,
+    ) -> _PassRecord:
+        """Run the network once forward, and once backward for each combination of class and score."""
+        model = self._eval_model if mode == "eval" else self._train_model
         module = model.get_submodule(self.layer)
-        made = _Pass()
+        record = _PassRecord()
 
-        def keep(layer: nn.Module, inputs: Any, output: Tensor) -> None:
-            made.activations = {"clone": output.detach().clone(), "detach": output.detach()}
+        def store_activation(layer: nn.Module, inputs: Any, output: Tensor) -> None:
+            record.activations = {"clone": output.detach().clone(), "detach": output.detach()}
 
-        def store(gradient: Tensor) -> None:
-            made.latest = gradient.detach().clone()
+        def store_gradient(gradient: Tensor) -> None:
+            record.latest_gradient = gradient.detach().clone()
 
-        with ExitStack() as leaving:
+        with ExitStack() as cleanup:
             if hook != "tensor":
-                leaving.enter_context(_listening)
-                heard = leaving.enter_context(warnings.catch_warnings(record=True))
+                cleanup.enter_context(_warnings_lock)
+                caught = cleanup.enter_context(warnings.catch_warnings(record=True))
                 warnings.simplefilter("always")
-                if hook == "deprecated":  # of a full hook PyTorch only notes that the copies before it are frozen
-                    made.heard = heard
-            leaving.callback(module.register_forward_hook(keep).remove)
+                if hook == "deprecated":  # a full hook only warns that the copy's first layers are frozen
+                    record.caught_warnings = caught
+            cleanup.callback(module.register_forward_hook(store_activation).remove)
             try:
-                leaving.callback(take_gradient(module, hook, store).remove)
+                cleanup.callback(register_gradient_hook(module, hook, store_gradient).remove)
                 with torch.enable_grad():
                     logits = model(batch)
-                if targets is None:  # the first pass is the right one, in evaluation mode
-                    first, second = logits.detach().topk(2, dim=1).indices.T
-                    targets = made.targets = (first, second)
-                for cls, score in dict.fromkeys((way.cls, way.score) for way in ways):
+                if targets is None:  # the first pass is the standard one, in evaluation mode
+                    predicted, other = logits.detach().topk(2, dim=1).indices.T
+                    targets = record.targets = (predicted, other)
+                for cls, score in dict.fromkeys((variant.cls, variant.score) for variant in variants):
                     scores = logits.softmax(dim=1) if score == "probability" else logits
-                    chosen = targets[0] if cls == "predicted" else targets[1]
-                    places = torch.arange(len(rows), device=batch.device)
-                    made.latest = None
-                    scores[places, chosen[rows]].sum().backward(retain_graph=True)
-                    assert made.latest is not None
-                    made.gradients[cls, score] = made.latest
+                    classes = targets[0] if cls == "predicted" else targets[1]
+                    positions = torch.arange(len(rows), device=batch.device)
+                    record.latest_gradient = None
+                    scores[positions, classes[rows]].sum().backward(retain_graph=True)
+                    assert record.latest_gradient is not None
+                    record.gradients[cls, score] = record.latest_gradient
             except (RuntimeError, ValueError) as error:
-                made.error = f"{type(error).__name__}: {error}"
+                record.error = f"{type(error).__name__}: {error}"
         model.zero_grad(set_to_none=True)
-        module._is_full_backward_hook = None  # else a module remembers the kind of a hook that is long gone
-        return made
-
-    def _dish(self, made: _Pass, way: Choices, row: int, rows: list[int], size: Sequence[int]) -> Dish:
-        warning = next((str(said.message) for said in made.heard if "hook" in str(said.message)), None)
-        if made.error is not None:
-            return Dish(None, None, made.error, warning)
-        place = rows.index(row)
-        activation = made.activations[way.stored][place]
-        try:
-            cam_map = weigh(activation, made.gradients[way.cls, way.score][place], way)
-        except RuntimeError as error:
-            return Dish(None, None, f"{type(error).__name__}: {error}", warning)
-        drawn = draw(cam_map, size, way)
-        return Dish(cam_map.float().cpu().numpy(), drawn.float().cpu().numpy(), None, warning)
+        module._is_full_backward_hook = None  # else the module still expects the kind of hook that was removed
+        return record
 
 
-class _Pass:
-    """What the hooks of one pass heard."""
+@dataclass
+class _PassRecord:
+    """What the hooks stored during one pass.
 
-    def __init__(self) -> None:
-        self.activations: dict[str, Tensor] = {}
-        self.gradients: dict[tuple[str, str], Tensor] = {}
-        self.latest: Tensor | None = None
-        self.targets: Classes | None = None
-        self.heard: list[warnings.WarningMessage] = []
-        self.error: str | None = None
-
-
-def rewritten_layer(learned: nn.Module, x: Tensor) -> str | None:
-    """The last layer with a map that something behind it changes in place, None where there is none.
-
-    Only there does it matter whether a hook clones what it stores.
+    Attributes
+    ----------
+    activations : {"clone" or "detach": (B, C, h, w)}.
+    gradients : {(class, score) as in `Choices`: (B, C, h, w)}.
+    latest_gradient : what the gradient hook stored last.
+    targets : the classes, where this pass determined them.
+    caught_warnings, error : what PyTorch warned about, and the error it raised.
     """
-    anatomy = anatomy_of(learned, plain_input(learned, x))
-    known = {info.name for info in anatomy.layers()}
-    names = [name for name, index in anatomy.last_call.items() if anatomy.steps[index].rewritten and name in known]
+
+    activations: dict[str, Tensor] = field(default_factory=dict)
+    gradients: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    latest_gradient: Tensor | None = None
+    targets: ClassPair | None = None
+    caught_warnings: list[warnings.WarningMessage] = field(default_factory=list)
+    error: str | None = None
+
+
+def _map_from(record: _PassRecord, variant: Choices, position: int, size: Sequence[int]) -> AblatedMap:
+    """Return the map of the picture at a position of the pass's batch, enlarged to `size` (H, W)."""
+    messages = [str(warning.message) for warning in record.caught_warnings]
+    warning = next((message for message in messages if "hook" in message), None)
+    if record.error is not None:
+        return AblatedMap(None, None, record.error, warning)
+    activation = record.activations[variant.storage][position]
+    try:
+        cam_map = weighted_sum(activation, record.gradients[variant.cls, variant.score][position], variant)
+    except RuntimeError as error:
+        return AblatedMap(None, None, f"{type(error).__name__}: {error}", warning)
+    enlarged = enlarge(cam_map, size, variant)
+    return AblatedMap(cam_map.float().cpu().numpy(), enlarged.float().cpu().numpy(), None, warning)
+
+
+def overwritten_layer(network: nn.Module, x: Tensor) -> str | None:
+    """Return the last layer with a map whose output a later step changes in place; None where there is none.
+
+    Only at such a layer does it matter whether a hook clones what it stores.
+    """
+    anatomy = anatomy_of(network, plain_input(network, x))
+    layers = {info.name for info in anatomy.layers()}
+    names = [
+        name for name, index in anatomy.last_call.items() if anatomy.steps[index].rewritten and name in layers
+    ]
     return names[-1] if names else None
 
 
-def _last_weights(learned: nn.Module, anatomy: Any, layer: str) -> str:
-    """The module with weights that ran last before the layer's output was there: where a graph may begin."""
+def _last_module_with_weights(network: nn.Module, anatomy: Any, layer: str) -> str:
+    """Return the module with weights that ended last before or with the layer: the graph may begin there."""
     before = anatomy.ended[: anatomy.ended.index(anatomy.last_call[layer]) + 1]
-    modules = dict(learned.named_modules())
+    modules = dict(network.named_modules())
     for index in reversed(before):
         name = anatomy.steps[index].name
         if any(parameter.is_floating_point() for parameter in modules[name].parameters(recurse=False)):
             return name
-    raise LayerError(f"nothing before {layer!r} has weights, so there is no gradient to take")
+    raise LayerError(f"no module up to {layer!r} has weights, so there is no gradient at this layer")

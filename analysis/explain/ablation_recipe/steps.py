@@ -1,4 +1,4 @@
-"""What can be chosen at each step of the recipe, and what the right recipe chooses."""
+"""The steps of Grad-CAM, what can be chosen at each of them, and the standard choice."""
 
 from __future__ import annotations
 
@@ -12,67 +12,72 @@ from analysis.explain.errors import ExplainError
 
 @dataclass(frozen=True)
 class Choices:
-    """One way to cook a Grad-CAM; the defaults are the right one.
+    """The choice at each step of computing a Grad-CAM map; the defaults are the standard choices.
 
     Attributes
     ----------
-    pixels : "normalised", or "raw" (0 to 1, the normalisation forgotten).
-    mode : "eval", "alone" (training mode, the picture by itself) or "batch" (training mode, among others).
-    stored : the forward hook keeps a "clone", or "detach" only, which shares its memory with the network.
-    hook : where the gradient is taken: "tensor" (a hook on the output itself), "full"
+    pixels : "normalised", or "raw" (values from 0 to 1, without normalisation).
+    mode : "eval", "alone" (training mode, a batch of this picture only) or "batch" (training mode, a batch with
+        other pictures).
+    storage : the forward hook stores a "clone", or with "detach" a tensor that shares its memory with the network.
+    hook : what gives the gradient: "tensor" (a hook on the output itself), "full"
         (`register_full_backward_hook`) or "deprecated" (`register_backward_hook`).
-    cls : "predicted", or "other" (the most probable class but it).
+    cls : "predicted", or "other" (the class with the second largest logit).
     score : gradients of the "logit" or of the softmax "probability".
     pool : "mean", "sum" or "max" of each channel's gradient.
     keepdim : as in `mean(dim, keepdim=True)`.
-    relu : whether the map's negative part is cut off. The paper does so, the chapter does not.
-    drawn : how the map is stretched over the picture: "bilinear", "nearest" or "bicubic".
+    relu : whether negative values of the map become 0. The paper does so, the chapter does not.
+    interpolation : how the map is enlarged to the size of the picture: "bilinear", "nearest" or "bicubic".
     """
 
     pixels: str = "normalised"
     mode: str = "eval"
-    stored: str = "clone"
+    storage: str = "clone"
     hook: str = "tensor"
     cls: str = "predicted"
     score: str = "logit"
     pool: str = "mean"
     keepdim: bool = True
     relu: bool = False
-    drawn: str = "bilinear"
+    interpolation: str = "bilinear"
 
 
-RIGHT = Choices()
+STANDARD = Choices()
 
 
 @dataclass(frozen=True)
 class Change:
-    """One step done otherwise: the field of `Choices`, its value, and both in words.
+    """One step with another choice than the standard one.
 
-    `step` names the step, `right` says what the recipe does there and `name` what is done instead.
+    Attributes
+    ----------
+    field, value : a field of `Choices` and the value it gets.
+    step, standard, name : the step, its standard choice and the choice made instead, in words. Names are part of
+        links to the Ablation page.
     """
 
     field: str
     value: Any
     step: str
-    right: str
+    standard: str
     name: str
 
     @property
     def choices(self) -> Choices:
-        """The right recipe but for this."""
-        return replace(RIGHT, **{self.field: self.value})
+        """The standard choices except for this one."""
+        return replace(STANDARD, **{self.field: self.value})
 
 
 _EVAL = ("Mode", "model.eval()")
 _POOL = ("Weights", "mean of the gradients")
 _HOOK = ("Backward hook", "hook on the output tensor")
-_DRAWN = ("Interpolation", "bilinear")
+_INTERPOLATION = ("Interpolation", "bilinear")
 
 CHANGES: tuple[Change, ...] = (
     Change("keepdim", False, "keepdim", "mean(..., keepdim=True)", "keepdim left out"),
     Change("mode", "alone", *_EVAL, "training mode, alone"),
     Change("mode", "batch", *_EVAL, "training mode, in a batch"),
-    Change("stored", "detach", "Stored activation", "output.detach().clone()", "no clone"),
+    Change("storage", "detach", "Stored activation", "output.detach().clone()", "no clone"),
     Change("relu", True, "ReLU on the map", "signed map", "ReLU on the map"),
     Change("pool", "sum", *_POOL, "sum of the gradients"),
     Change("pool", "max", *_POOL, "maximum of the gradients"),
@@ -80,27 +85,27 @@ CHANGES: tuple[Change, ...] = (
     Change("cls", "other", "Class", "predicted class", "another class"),
     Change("hook", "full", *_HOOK, "full backward hook"),
     Change("hook", "deprecated", *_HOOK, "deprecated backward hook"),
-    Change("drawn", "nearest", *_DRAWN, "nearest neighbour"),
-    Change("drawn", "bicubic", *_DRAWN, "bicubic"),
+    Change("interpolation", "nearest", *_INTERPOLATION, "nearest neighbour"),
+    Change("interpolation", "bicubic", *_INTERPOLATION, "bicubic"),
     Change("pixels", "raw", "Input", "normalised", "not normalised"),
 )
-"""Every change, in the order in which a table shows them."""
+"""Every change, in the order of the table."""
 
 
-def together(changes: Iterable[Change]) -> Choices:
-    """All of these changes at once; raises ExplainError where two are of the same step."""
-    changed: dict[str, Any] = {}
+def combine(changes: Iterable[Change]) -> Choices:
+    """Return the standard choices with all of these changes; raise ExplainError where two change the same step."""
+    values: dict[str, Any] = {}
     for change in changes:
-        if change.field in changed:
-            raise ExplainError(f"{change.step} can be changed in one way at a time; take one of the two away")
-        changed[change.field] = change.value
-    return replace(RIGHT, **changed)
+        if change.field in values:
+            raise ExplainError(f"{change.step} can be changed in one way at a time; remove one of the two changes")
+        values[change.field] = change.value
+    return replace(STANDARD, **values)
 
 
-def pairs() -> dict[tuple[int, int], Choices]:
-    """Every two changes that can be made together: {places in `CHANGES`: the choices}."""
+def change_pairs() -> dict[tuple[int, int], Choices]:
+    """Return {(position, position) in `CHANGES`: the choices} of every two changes of different steps."""
     return {
-        (first, second): together((CHANGES[first], CHANGES[second]))
+        (first, second): combine((CHANGES[first], CHANGES[second]))
         for first, second in combinations(range(len(CHANGES)), 2)
         if CHANGES[first].field != CHANGES[second].field
     }
