@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # timm uses torch.jit.script, which announces its retirement once in every process.
 warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
 
-from analysis.cli import main  # noqa: E402
+from analysis.commands.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,7 +20,7 @@ import pandas as pd
 from analysis.data.examples import Examples
 from analysis.errors import CamLensError
 from analysis.home import home
-from analysis.learner.recipes import AnyRecipe, RecipeError, recipe_from
+from analysis.recipes.registry import AnyRecipe, RecipeError, recipe_from
 from analysis.writer import put_back
 
 log = logging.getLogger(__name__)

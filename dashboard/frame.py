@@ -13,21 +13,21 @@ from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent
 from analysis.runs import Run, list_broken, restore_runs
 from dashboard import state
+from dashboard.backend.images import ImageGone, service
+from dashboard.backend.jobs.fit import FitJob
+from dashboard.backend.words import ReviewGone, words_service
 from dashboard.filters import clear_filters
-from dashboard.jobs import FitJob
-from dashboard.service import ImageGone, service
-from dashboard.words.plain import plain
-from dashboard.words.service import ReviewGone, words_service
+from dashboard.plain import plain
 
 LAYERS_PAGE = "dashboard/views/layers.py"
 KEEPDIM_PAGE = "dashboard/views/keepdim.py"
 CHAPTER_PAGE = "dashboard/views/chapter.py"
-ABLATION_PAGE = "dashboard/views/recipe.py"
+ABLATION_PAGE = "dashboard/views/ablation.py"
 ERRORS_PAGE = "dashboard/views/errors.py"
 METHODS_PAGE = "dashboard/views/methods.py"
-REVIEWS_PAGE = "dashboard/views/words_reviews.py"
-REVIEW_PAGE = "dashboard/views/words_review.py"
-WORDS_PAGE = "dashboard/views/words_set.py"
+REVIEWS_PAGE = "dashboard/views/reviews.py"
+REVIEW_PAGE = "dashboard/views/review.py"
+WORDS_PAGE = "dashboard/views/words.py"
 UNKNOWN_NAMED = 5  # how many of a link's unknown values a warning names
 FIRST_PAGES = {"images": ERRORS_PAGE, "words": REVIEWS_PAGE}  # of each kind of run
 

@@ -54,7 +54,7 @@ def pets_cache(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 small pictures of two classes, "sand" (reddish) and "sea" (bluish), some hard to tell."""
-    from tiny import draw_pictures
+    from tests.tiny import draw_pictures
 
     return draw_pictures(tmp_path_factory.mktemp("tiny") / "pictures")
 
@@ -62,7 +62,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CSV of 60 short reviews, "positive" and "negative"."""
-    from tiny import write_reviews
+    from tests.tiny import write_reviews
 
     return write_reviews(tmp_path_factory.mktemp("reviews") / "reviews.csv")
 
@@ -70,8 +70,8 @@ def tiny_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_words_run(tiny_reviews: Path, own_home: Path) -> Run:
     """A complete run on `tiny_reviews`: a small wordcnn. Do not write into it."""
-    from analysis.fit import fit
-    from tiny import tiny_words_recipe
+    from analysis.fitting.fit import fit
+    from tests.tiny import tiny_words_recipe
 
     return fit(tiny_words_recipe(tiny_reviews))
 
@@ -79,7 +79,7 @@ def tiny_words_run(tiny_reviews: Path, own_home: Path) -> Run:
 @pytest.fixture(scope="session")
 def tiny_run(tiny_folder: Path, own_home: Path) -> Run:
     """A complete run on `tiny_folder`: an untrained resnet18 at 64 pixels, one epoch. Do not write into it."""
-    from analysis.fit import fit
-    from tiny import tiny_recipe
+    from analysis.fitting.fit import fit
+    from tests.tiny import tiny_recipe
 
     return fit(tiny_recipe(tiny_folder))

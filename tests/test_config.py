@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 
-from tiny import REPOSITORY
+from tests.tiny import REPOSITORY
 
 
 def config_shown(*options: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 LIGHT = (
     "analysis.predictions",
-    "analysis.cli",
-    "analysis.data.demo",
+    "analysis.commands.cli",
+    "analysis.data.demo.dataset",
     "analysis.data.folder",
     "analysis.data.images",
     "analysis.data.load",
@@ -20,11 +20,11 @@ LIGHT = (
     "analysis.data.texts",
     "analysis.errors",
     "analysis.home",
-    "analysis.learner.recipe",
-    "analysis.learner.recipes",
+    "analysis.recipes.images",
+    "analysis.recipes.registry",
     "analysis.progress",
     "analysis.runs",
-    "analysis.words_command",
+    "analysis.commands.words",
 )
 
 

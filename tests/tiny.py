@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from analysis.learner.recipe import Recipe
-from analysis.learner.text.recipe import TextRecipe
+from analysis.recipes.images import Recipe
+from analysis.recipes.words import TextRecipe
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.chapter.running import Execution, attempt, source_of
+from analysis.chapter.execution import Execution, attempt, source_of
 from analysis.chapter.subject import Subject
 from analysis.explain.errors import HeadError
 from analysis.explain.head import exact_head

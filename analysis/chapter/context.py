@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from analysis.chapter.running import Execution, execute, source_of
+from analysis.chapter.execution import Execution, execute, source_of
 from analysis.chapter.subject import Subject, count_hooks
 from analysis.hooks import ForwardHook
 

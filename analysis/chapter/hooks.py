@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analysis.chapter.running import Execution, execute, source_of
+from analysis.chapter.execution import Execution, execute, source_of
 from analysis.chapter.subject import Subject, count_hooks
 from analysis.hooks import ForwardHook
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from analysis.chapter.running import Execution, attempt
+from analysis.chapter.execution import Execution, attempt
 from analysis.chapter.scores import class_scores
 from analysis.chapter.subject import Subject
 from analysis.explain.probe import Probe

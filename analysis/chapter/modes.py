@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.chapter.running import Execution, attempt, source_of
+from analysis.chapter.execution import Execution, attempt, source_of
 from analysis.chapter.subject import Subject
 
 REPEATS = 50

@@ -11,7 +11,7 @@ from fastai.data.core import DataLoaders
 from fastai.torch_core import TensorImage
 from torch import Tensor
 
-from analysis.chapter.running import Execution, execute
+from analysis.chapter.execution import Execution, execute
 from analysis.chapter.subject import Subject
 
 

@@ -80,7 +80,7 @@ def load_texts(
 
 
 def _load_demo(task: str, report: Report) -> LabelledImages:
-    from analysis.data.demo import demo_folder, make_demo, split_of
+    from analysis.data.demo.dataset import demo_folder, make_demo, split_of
 
     def progress(done: int, total: int) -> None:
         report(ProgressEvent("data", f"Drawing picture {done} of {total}", done / total))

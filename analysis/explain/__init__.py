@@ -1,12 +1,12 @@
 """From (model, image, layers, methods) to maps."""
 
+from analysis.explain.engine.feature_map import LayerInfo
+from analysis.explain.engine.layers import explainable_layers, stage_layers
+from analysis.explain.engine.tokens import TokenGrid, channels_last
 from analysis.explain.errors import ExplainError, HeadError, InnerLayerError, LayerError, UnknownNameError
-from analysis.explain.feature_map import LayerInfo
-from analysis.explain.layers import explainable_layers, stage_layers
 from analysis.explain.maps import Explanation
 from analysis.explain.methods import METHODS
 from analysis.explain.precision import PrecisionChoice, measure_precision
-from analysis.explain.tokens import TokenGrid, channels_last
 from analysis.explain.trace import Trace, explain, trace
 
 __all__ = [

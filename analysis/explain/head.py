@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.anatomy import Call
-from analysis.explain.capture import Capture
+from analysis.explain.engine.anatomy import Call
+from analysis.explain.engine.capture import Capture
+from analysis.explain.engine.folding import batch_norm
 from analysis.explain.errors import HeadError, InnerLayerError
-from analysis.explain.folding import batch_norm
 
 _IDENTITY_IN_EVALUATION = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
 _AVERAGE_POOL = (nn.AdaptiveAvgPool2d, nn.AvgPool2d)

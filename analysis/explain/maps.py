@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from analysis.explain.capture import Capture
-from analysis.explain.costs import Clock, Cost
+from analysis.explain.engine.capture import Capture
+from analysis.explain.engine.costs import Clock, Cost
+from analysis.explain.engine.prepared import Setup
 from analysis.explain.errors import ExplainError, LayerError
 from analysis.explain.methods import Method
-from analysis.explain.prepared import Setup
 
 Pair = tuple[str, str]  # (layer, method)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from analysis.explain.engine.layers import explainable_layers, stage_layers
 from analysis.explain.errors import ExplainError, LayerError
-from analysis.explain.layers import explainable_layers, stage_layers
 from analysis.explain.maps import Explanation
 from analysis.explain.trace import explain
 

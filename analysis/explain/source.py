@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.explain.capture import Capture, Progress
-from analysis.explain.costs import Clock
+from analysis.explain.engine.capture import Capture, Progress
+from analysis.explain.engine.costs import Clock
+from analysis.explain.engine.gradients import Gradients
+from analysis.explain.engine.outputs import logits_of
+from analysis.explain.engine.passes import Pass
+from analysis.explain.engine.resume import Tail
+from analysis.explain.engine.targets import Score
 from analysis.explain.errors import no_gradient
-from analysis.explain.gradients import Gradients
-from analysis.explain.outputs import logits_of
-from analysis.explain.passes import Pass
 from analysis.explain.probe import Probe
-from analysis.explain.tail import Tail
-from analysis.explain.targets import Score
 
 # Numbers of a layer's activation that a batch of classes may hold.
 _MOST_CLASS_NUMBERS = 2**24

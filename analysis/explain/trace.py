@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.capture import Capture, Progress
-from analysis.explain.costs import Clock
+from analysis.explain.engine.capture import Capture, Progress
+from analysis.explain.engine.costs import Clock
+from analysis.explain.engine.inputs import as_written, plain_input
+from analysis.explain.engine.passes import OtherWay, Pass
+from analysis.explain.engine.prepared import prepare
+from analysis.explain.engine.targets import Targets, score_of
+from analysis.explain.engine.tokens import Reshape
 from analysis.explain.errors import ExplainError, LayerError, UnknownNameError, closest
 from analysis.explain.maps import Explanation, explained
 from analysis.explain.methods import known_methods
-from analysis.explain.modes import as_written, plain_input
-from analysis.explain.passes import OtherWay, Pass
-from analysis.explain.prepared import prepare
 from analysis.explain.probe import Probe
 from analysis.explain.source import capture_of, captures_of_classes
-from analysis.explain.targets import Targets, score_of
-from analysis.explain.tokens import Reshape
 
 
 class Trace:

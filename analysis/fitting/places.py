@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.data.labelled import Labelled
 from analysis.data.texts import LabelledTexts
-from analysis.learner.recipes import AnyRecipe
+from analysis.recipes.registry import AnyRecipe
 from analysis.runs import Run, RunError, open_run
 
 

@@ -33,9 +33,9 @@ class Loaded(Protocol):
 def load_any(run: Run) -> Loaded:
     """Bring a run's learner back, whatever it classifies; raises RunError."""
     if run.manifest.kind == "words":
-        from analysis.learner.text.store import load_text
+        from analysis.learner.words.store import load_text
 
         return load_text(run)
-    from analysis.learner.store import load
+    from analysis.learner.images.store import load
 
     return load(run)

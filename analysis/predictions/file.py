@@ -23,7 +23,7 @@ def write_predictions(table: pd.DataFrame, path: Path, key: str) -> None:
 
     Parameters
     ----------
-    table : as `analysis.evaluation.predict` returns it
+    table : as `analysis.sweeps.evaluation.predict` returns it
     key : kept in the file, for `stored_key`
     """
     probabilities = np.stack(table["probabilities"].to_list()).astype(np.float32)

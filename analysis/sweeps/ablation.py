@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from analysis.explain.ablation_recipe.effects import effects
-from analysis.explain.ablation_recipe.kitchen import BATCH_MATES, AblationRunner
-from analysis.explain.ablation_recipe.steps import CHANGES
+from analysis.explain.studies.ablation.effects import effects
+from analysis.explain.studies.ablation.runner import BATCH_MATES, AblationRunner
+from analysis.explain.studies.ablation.steps import CHANGES
 from analysis.home import home
-from analysis.learner.store import LoadedLearner
+from analysis.learner.images.store import LoadedLearner
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.runs import PREDICTIONS, WEIGHTS, Run
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from analysis.explain.engine.targets import Target
 from analysis.explain.errors import ExplainError
-from analysis.explain.targets import Target
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.words.intervals import mean_interval
 from analysis.words.methods import Method

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.explain.targets import Target
+from analysis.explain.engine.targets import Target
 from analysis.words.network import TextLearner, read_start
 from analysis.words.spans import Words, ends_sentence, join_tokens
 from analysis.words.token_values import choose, token_values

@@ -1,8 +1,8 @@
 """One pass of a text network: what every layer outputs for every token, and the gradients there.
 
 Two kinds of network are read. A convolutional one has `blocks`, and a `head` after an average over the real
-tokens (`analysis.learner.text.wordcnn`). A recurrent one has `hidden`, its named LSTM layers
-(`analysis.learner.text.awd_lstm`). Both have an `embedding`, a `mask`, and run from embedded tokens.
+tokens (`analysis.learner.words.wordcnn`). A recurrent one has `hidden`, its named LSTM layers
+(`analysis.learner.words.awd_lstm`). Both have an `embedding`, a `mask`, and run from embedded tokens.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analysis.explain.engine.targets import ClassTargets, Score, Target, score_of
 from analysis.explain.errors import ExplainError, UnknownNameError, closest
 from analysis.explain.probe import Probe
-from analysis.explain.targets import ClassTargets, Score, Target, score_of
-from analysis.learner.text.batches import by_length, padded
+from analysis.learner.words.batches import by_length, padded
 from analysis.words.spans import Token
 
 EMBEDDING = "embedding"
@@ -42,7 +42,7 @@ class Encoding(Protocol):
 
 
 class TextLearner(Protocol):
-    """The part of `analysis.learner.text.store.LoadedText` that explaining needs."""
+    """The part of `analysis.learner.words.store.LoadedText` that explaining needs."""
 
     @property
     def model(self) -> nn.Module: ...

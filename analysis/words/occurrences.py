@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from analysis.explain.engine.targets import ClassTargets, Target
 from analysis.explain.errors import ExplainError
-from analysis.explain.targets import ClassTargets, Target
-from analysis.learner.text.batches import by_length
+from analysis.learner.words.batches import by_length
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.words.network import TEXTS, TOKENS, TextLearner, read_start
 from analysis.words.phrases import ngrams

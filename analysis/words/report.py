@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from analysis.explain.engine.targets import Target, target_label
 from analysis.explain.errors import ExplainError
 from analysis.explain.head import Certificate
 from analysis.explain.measures.agreement import correlation, rank_correlation
 from analysis.explain.probe import Probe
-from analysis.explain.targets import Target, target_label
-from analysis.learner.text.batches import padded
+from analysis.learner.words.batches import padded
 from analysis.words.methods import METHODS, Method
 from analysis.words.network import EMBEDDING, Reading, TextLearner, is_convolutional, layer_names, read
 from analysis.words.spans import Words, join_tokens

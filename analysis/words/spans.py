@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from analysis.learner.text.vocabulary import BEGINNING, UNKNOWN
+from analysis.learner.words.vocabulary import BEGINNING, UNKNOWN
 
 _APOSTROPHES = "'’"
 _SENTENCE_ENDS = ".!?…。！？;\n"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.explain.engine.targets import Target
 from analysis.explain.errors import UnknownNameError, closest
-from analysis.explain.targets import Target
 from analysis.words.lexicon import Lexicon, LexiconAgreement, LexiconError, lexicon_agreement, sure_words, vader
 from analysis.words.report import Contributions, WordsMap, WordsReport
 

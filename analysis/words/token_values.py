@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
+from analysis.explain.engine.targets import ClassTargets
 from analysis.explain.errors import ExplainError, UnknownNameError, closest
-from analysis.explain.targets import ClassTargets
-from analysis.learner.text.batches import padded
+from analysis.learner.words.batches import padded
 from analysis.words.methods import METHODS, Method
 from analysis.words.network import Reading, TextLearner, check_layers, head_weights, layer_names, read
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.explain.engine.targets import Target, score_of
 from analysis.explain.errors import ExplainError
-from analysis.explain.targets import Target, score_of
 from analysis.words.network import TextLearner, predict_ids, read_start
 from analysis.words.spans import Words
 

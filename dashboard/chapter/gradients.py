@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.chapter.asking import Experiments
 from dashboard.chapter.elements import shape_text, show_code, show_error, show_question, show_table
+from dashboard.chapter.experiments import Experiments
 from dashboard.figures.tiles import overlay
 from dashboard.frame import ABLATION_PAGE, KEEPDIM_PAGE, REVIEWS_PAGE, heed_link
 
 if TYPE_CHECKING:
     from analysis.chapter.backward import GradientCheck, StartingPoint
     from analysis.chapter.context import HookCounts
+    from analysis.chapter.execution import Execution
     from analysis.chapter.inner import InnerLayer
-    from analysis.chapter.running import Execution
     from analysis.chapter.subject import Subject
-    from dashboard.service import Resident
+    from dashboard.backend.images import Resident
 
 
 def show(experiments: Experiments) -> None:

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.chapter.asking import Experiments
+from dashboard.backend.images import service
 from dashboard.chapter.elements import shape_text, show_code, show_question, show_table
+from dashboard.chapter.experiments import Experiments
 from dashboard.figures.activation_history import histogram_figure, history_chart
 from dashboard.figures.overlay import CONFIG
 from dashboard.frame import theme
-from dashboard.service import service
 
 if TYPE_CHECKING:
+    from analysis.chapter.execution import Execution
     from analysis.chapter.hooks import ForwardPass, Lifetime, StoredActivation
-    from analysis.chapter.running import Execution
     from analysis.chapter.subject import Subject
-    from analysis.learner.activations import ActivationHistory
-    from dashboard.service import Resident
+    from analysis.learner.images.activations import ActivationHistory
+    from dashboard.backend.images import Resident
 
 
 def show(experiments: Experiments) -> None:
@@ -140,8 +140,8 @@ def show_activation_stats(experiments: Experiments) -> None:
     def experiment(subject: Subject, resident: Resident) -> tuple[ActivationHistory | None, list[str], list[str]]:
         from fastai.callback.hook import ActivationStats, HookCallback
 
-        from analysis.chapter.running import source_of
-        from analysis.learner.activations import RecordActivations, load_activations
+        from analysis.chapter.execution import source_of
+        from analysis.learner.images.activations import RecordActivations, load_activations
 
         fastai_functions = (ActivationStats.hook, ActivationStats.after_batch, HookCallback._register)
         own_functions = (RecordActivations.before_fit, RecordActivations.hook)

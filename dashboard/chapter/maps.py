@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard.chapter.asking import Experiments
 from dashboard.chapter.elements import shape_text, show_code, show_error, show_question, show_table
+from dashboard.chapter.experiments import Experiments
 from dashboard.components.page_width import page_width
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.overlay import CONFIG
@@ -17,12 +17,12 @@ from dashboard.figures.score_grid import score_grid_figure
 from dashboard.frame import theme
 
 if TYPE_CHECKING:
+    from analysis.chapter.execution import Execution
     from analysis.chapter.modes import GraphMemory, ModeComparison
     from analysis.chapter.pictures import DecodedPicture
-    from analysis.chapter.running import Execution
     from analysis.chapter.scores import LocationScore, ScoreMaps
     from analysis.chapter.subject import Subject
-    from dashboard.service import Resident
+    from dashboard.backend.images import Resident
 
 MANY_CLASSES = 12
 """With more classes than this, the table of scores lists only the two that are compared."""

@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 from dashboard.figures.palette import INKS, Theme, colormap, plotly_scale
 
 if TYPE_CHECKING:
-    from analysis.learner.activations import ActivationHistory
+    from analysis.learner.images.activations import ActivationHistory
 
 MEASURES = {"mean": "Mean", "std": "Standard deviation", "near_zero": "Share near zero (≤ 0.05)"}
 COLUMNS = 3

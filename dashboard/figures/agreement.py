@@ -13,7 +13,7 @@ from analysis.explain.measures import metrics_of
 from dashboard.figures.palette import GREEN, INKS, ORANGE, PURPLE, SKY, VERMILLION, Theme
 
 if TYPE_CHECKING:
-    from analysis.explain.report import LayerReport, LayerRow
+    from analysis.explain.report.layers import LayerReport, LayerRow
 
     Reading = Callable[[LayerRow], float | None]
 

@@ -19,7 +19,7 @@ from dashboard.figures.palette import DIVERGING, INKS, SKY, Theme
 from dashboard.figures.panels import Panel, single_panel, with_one_range
 
 if TYPE_CHECKING:
-    from analysis.explain.keepdim import KeepdimCase, KeepdimCell
+    from analysis.explain.studies.keepdim import KeepdimCase, KeepdimCell
 
 CELL = "cell"
 """Name of the table's selection: `event.selection["cell"]` is `[{"layer": ..., "size": ...}]`."""

@@ -24,7 +24,7 @@ from dashboard.figures.sliders import (
 )
 
 if TYPE_CHECKING:
-    from analysis.explain.report import LayerReport
+    from analysis.explain.report.layers import LayerReport
 
 # Pixels of a panel; where there is less room, fewer panels lie side by side.
 NARROWEST, NARROWEST_OF_MANY = 200, 180

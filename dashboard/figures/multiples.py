@@ -18,7 +18,7 @@ from dashboard.figures.panels import method_panels
 from dashboard.figures.sliders import height_above, opacity_name, opacity_slider
 
 if TYPE_CHECKING:
-    from analysis.explain.report import LayerReport, MethodMap
+    from analysis.explain.report.layers import LayerReport, MethodMap
 
 NARROWEST = 150  # pixels of a panel: two fit side by side on a phone
 

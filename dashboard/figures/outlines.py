@@ -14,7 +14,7 @@ from dashboard.figures.palette import INKS, ORANGE, SKY
 from dashboard.figures.picture import outline
 
 if TYPE_CHECKING:
-    from analysis.explain.report import LayerReport
+    from analysis.explain.report.layers import LayerReport
 
 LEGEND_HEIGHT = 34  # pixels of the legend below the panels
 

@@ -11,7 +11,7 @@ import numpy as np
 from dashboard.figures.options import LayerViewOptions
 
 if TYPE_CHECKING:
-    from analysis.explain.report import LayerReport, LayerRow, MethodMap
+    from analysis.explain.report.layers import LayerReport, LayerRow, MethodMap
 
 
 @dataclass(frozen=True)

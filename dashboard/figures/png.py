@@ -22,7 +22,7 @@ from dashboard.figures.panels import Panel, layer_panels, method_panels
 from dashboard.figures.picture import outline
 
 if TYPE_CHECKING:
-    from analysis.explain.report import LayerReport, MethodMap
+    from analysis.explain.report.layers import LayerReport, MethodMap
 
 DPI = 150
 CELL = 4.0  # inches: a panel with the gap beside it

@@ -6,9 +6,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.chapter import gradients, hooks, maps
-from dashboard.chapter.asking import Experiments
-from dashboard.chosen_image import chosen_image, step_buttons
+from dashboard.chapter.experiments import Experiments
 from dashboard.frame import chosen_run, clear_messages
+from dashboard.images.chosen_image import chosen_image, step_buttons
 
 PARTS = {
     "1–5 · Hooks": hooks.show,

@@ -8,7 +8,7 @@ from analysis.data.images import ImageError
 from analysis.predictions import SORTS
 from analysis.runs import Run, RunError
 from dashboard import state
-from dashboard.caches import predictions, thumbnail
+from dashboard.backend.caches import predictions, thumbnail
 from dashboard.components.photo_grid import Photo, photo_grid
 from dashboard.filters import clear_filters, filters
 from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages, heed_link

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from analysis.explain.keepdim import KeepdimCase
+from analysis.explain.studies.keepdim import KeepdimCase
 from dashboard import state
-from dashboard.chosen_image import chosen_image, explained, step_buttons
+from dashboard.backend.images import service
 from dashboard.components.page_width import page_width
 from dashboard.figures.keepdim import CELL, keepdim_figure, keepdim_table_chart
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.overlay import CONFIG
 from dashboard.frame import chosen_run, clear_messages, heed_link, theme
-from dashboard.service import service
+from dashboard.images.chosen_image import chosen_image, explained, step_buttons
 
 BATCHES = (1, 2, 8, 16, 24, 32, 64)
 SIZES = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)

@@ -6,13 +6,11 @@ import numpy as np
 import streamlit as st
 
 from analysis.explain.measures import METRICS
-from analysis.explain.report import LayerReport, MethodMap
+from analysis.explain.report.layers import LayerReport, MethodMap
 from analysis.runs import Run
 from dashboard import state
-from dashboard.chosen_image import ChosenImage, chosen_image, explained, step_buttons
+from dashboard.backend.images import TwinEffect, service
 from dashboard.components.page_width import page_width
-from dashboard.costs import costs
-from dashboard.downloads import download_buttons
 from dashboard.figures.agreement import agreement_figure, agreement_table, place_figures
 from dashboard.figures.layers import layers_figure
 from dashboard.figures.multiples import multiples_figure
@@ -20,9 +18,11 @@ from dashboard.figures.overlay import CONFIG
 from dashboard.figures.panels import comparable
 from dashboard.figures.probabilities import probabilities_chart
 from dashboard.frame import KEEPDIM_PAGE, METHODS_PAGE, chosen_run, clear_messages, theme
-from dashboard.layer_controls import TITLES, choose_methods, choose_view, display_controls
-from dashboard.service import TwinEffect, service
-from dashboard.waiting import leave_others, progress, reader, stopped
+from dashboard.images.chosen_image import ChosenImage, chosen_image, explained, step_buttons
+from dashboard.images.costs import costs
+from dashboard.images.downloads import download_buttons
+from dashboard.images.layer_controls import TITLES, choose_methods, choose_view, display_controls
+from dashboard.images.method_progress import leave_others, progress, reader, stopped
 
 WIDE = 900  # pixels: on a narrower page the photo stands under the maps, not beside them
 FEW = 4  # more methods than these take the whole width

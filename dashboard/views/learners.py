@@ -6,13 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from analysis.data.source import TASKS
-from analysis.learner.recipe import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
-from analysis.learner.recipes import AnyRecipe
 from analysis.predictions import Results, results_of
+from analysis.recipes.images import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
+from analysis.recipes.registry import AnyRecipe
 from analysis.runs import Run, RunError, list_broken, open_run
+from dashboard.backend.images import service
 from dashboard.frame import chosen_run, clear_messages
-from dashboard.service import service
-from dashboard.words.recipe_form import WORD_SOURCES, words_recipe_form
+from dashboard.words.fit_form import WORD_SOURCES, words_recipe_form
 
 SOURCE_NAMES = {
     "demo": "Demo: drawn cats and dogs, offline",

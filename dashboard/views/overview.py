@@ -8,17 +8,17 @@ import pandas as pd
 import streamlit as st
 
 from analysis.errors import CamLensError
+from analysis.predictions.shortcut import shortcut_table
 from analysis.predictions.summary import most_confused, per_class
 from analysis.runs import Run
-from analysis.shortcut import shortcut_table
 from dashboard import state
-from dashboard.caches import predictions
+from dashboard.backend.caches import predictions
+from dashboard.backend.images import service
 from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
 from dashboard.filters import forget_filters
 from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
-from dashboard.service import service
 
 MANY_CLASSES = 12  # more than this and the matrix needs the whole width
 

@@ -6,9 +6,9 @@ import streamlit as st
 
 from analysis.data.images import ImageError
 from dashboard import state
+from dashboard.backend.images import service
 from dashboard.figures.probabilities import probabilities_chart
 from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages, theme
-from dashboard.service import service
 
 run = chosen_run()
 with clear_messages(run):

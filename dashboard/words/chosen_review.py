@@ -10,9 +10,9 @@ import streamlit as st
 from analysis.predictions import Browse
 from analysis.runs import Run
 from dashboard import state
-from dashboard.caches import predictions
+from dashboard.backend.caches import predictions
+from dashboard.backend.words import TYPED, words_service
 from dashboard.frame import REVIEWS_PAGE
-from dashboard.words.service import TYPED, words_service
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from dashboard.figures.words_bars import word_bars
 from dashboard.figures.words_curves import curves_chart
 from dashboard.figures.words_lexicon import lexicon_chart
 from dashboard.frame import theme
-from dashboard.words.plain import plain
+from dashboard.plain import plain
 
 if TYPE_CHECKING:
+    from analysis.sweeps.words import WordSet
     from analysis.words import Lexicon
-    from analysis.words.whole_set import WordSet
 
 EACH_SIDE = 15
 COLUMNS = {

@@ -10,8 +10,8 @@ import streamlit as st
 
 from analysis.runs import Run
 from dashboard import state
-from dashboard.words.plain import plain
-from dashboard.words.service import words_service
+from dashboard.backend.words import words_service
+from dashboard.plain import plain
 
 if TYPE_CHECKING:
     from analysis.words import WordsReport

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from browser.server import Server, serving
+from tests.browser.server import Server, serving
 
 CHROMIUM = shutil.which("chromium")
 SWITCHES = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from browser.pages import figure, heatmaps, opened, settled
+from tests.browser.pages import figure, heatmaps, opened, settled
 
 LONG = 120_000  # 250 passes through the network, on a machine that may be busy
 

@@ -6,8 +6,8 @@ import json
 import re
 import time
 
-from browser.pages import settled
-from browser.server import serving
+from tests.browser.pages import settled
+from tests.browser.server import serving
 
 
 def test_progress_is_shown_and_the_gallery_stands(first_start):

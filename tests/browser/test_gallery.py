@@ -7,7 +7,7 @@ import re
 import pandas as pd
 from playwright.sync_api import expect
 
-from browser.pages import opened, settled
+from tests.browser.pages import opened, settled
 
 
 def table(app) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from browser.pages import figure, heatmaps, opened, settled
+from tests.browser.pages import figure, heatmaps, opened, settled
 
 
 def test_silent_at_256_pixels(app, new_page):

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from browser.pages import axis_range, figure, heatmaps, opened, settled
+from tests.browser.pages import axis_range, figure, heatmaps, opened, settled
 
 
 @pytest.fixture(scope="module")
 def loaded(first_start):
     """The learner of the running server, loaded here too: the pages' maps must be the ones it gives."""
+    from analysis.learner.images.store import load
     from analysis.learner.probes.files import load_probes
-    from analysis.learner.store import load
     from analysis.runs import open_run
 
     run = open_run(next((first_start[0].home / "runs").glob("*/manifest.json")).parent)
@@ -26,8 +26,8 @@ def loaded(first_start):
 def expected(loaded, name: str, target) -> dict[str, np.ndarray]:
     """Grad-CAM of every layer of one validation picture, computed beside the server."""
     from analysis.data.images import open_image
-    from analysis.explain.report import layer_report
-    from analysis.explain.seen import SeenImage
+    from analysis.explain.report.layers import layer_report
+    from analysis.explain.report.picture import SeenImage
 
     learner, probes = loaded
     x = learner.batch([open_image(learner.run.image_path(name))])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser.pages import figure, heatmaps, opened, settled
+from tests.browser.pages import figure, heatmaps, opened, settled
 
 SLOW = "Score-CAM (on the picture)"
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser.pages import figure, heatmaps, opened, settled
+from tests.browser.pages import figure, heatmaps, opened, settled
 
 
 def picture(mode: str, format: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from browser.pages import opened, settled
+from tests.browser.pages import opened, settled
 
 
 def test_the_validation_set_goes_on_while_another_page_is_read(app, new_page):

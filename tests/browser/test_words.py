@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from browser.pages import opened, settled
-from browser.server import Server, serving
+from tests.browser.pages import opened, settled
+from tests.browser.server import Server, serving
 
 MARKUP = 'A wonderful  film <script>window.hacked = 1</script><img src=x onerror="window.hacked=2"> **dull** $x^2$'
 

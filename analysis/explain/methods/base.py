@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 from analysis.explain.errors import no_gradient
 from analysis.explain.methods.base import Method
 

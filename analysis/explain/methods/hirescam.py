@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 from analysis.explain.methods.base import Method
 
 

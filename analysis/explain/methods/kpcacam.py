@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 from analysis.explain.methods.base import Method
 from analysis.explain.methods.eigencam import oriented
 

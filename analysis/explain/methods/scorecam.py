@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 from analysis.explain.methods.base import Method
 from analysis.explain.methods.sweep import PICTURES, sweep, unit_range, weighted
 

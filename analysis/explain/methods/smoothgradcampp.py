@@ -8,7 +8,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 from analysis.explain.methods.base import Method
 from analysis.explain.methods.sweep import PICTURES, weighted
 

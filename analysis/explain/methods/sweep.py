@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 
 # How many pictures go through the whole network at once.
 PICTURES = 32

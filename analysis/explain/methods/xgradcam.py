@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from analysis.explain.capture import Capture
+from analysis.explain.engine.capture import Capture
 from analysis.explain.methods.base import Method
 
 

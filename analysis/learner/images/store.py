@@ -1,0 +1,154 @@
+"""Keeping a fine-tuned learner in a run folder, and bringing it back without pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from fastai.data.core import TfmdDL
+from fastai.data.transforms import Normalize, ToTensor
+from fastai.learner import Learner
+from fastai.vision.augment import Resize
+from fastai.vision.core import PILMask
+from PIL import Image
+from torch import nn
+
+from analysis.learner.images.dataloaders import Item, make_dataloaders, plain_image_errors
+from analysis.learner.images.finetune import build_learner, loader_workers
+from analysis.learner.training import best_device
+from analysis.learner.weights_file import check_weights, load_weights
+from analysis.progress import ProgressEvent, Report, silent
+from analysis.recipes.images import Recipe
+from analysis.runs import Run, RunError
+
+_BATCH = 64
+_VALID = 1  # fastai's split_idx of the validation set: crop in the middle, not at random
+
+
+class LoadedLearner:
+    """A run's learner in evaluation mode, with the pipeline that its images go through.
+
+    Attributes
+    ----------
+    run : the run it was loaded from
+    recipe : the run's recipe
+    learn : fastai's Learner; its DataLoaders hold the pipeline and one blank image, not the run's data
+    device : where the model is
+    """
+
+    def __init__(self, run: Run, learn: Learner) -> None:
+        """Take a learner whose weights are loaded; raises RunError for a run of words."""
+        self.run, self.recipe, self.learn = run, _recipe_of(run), learn
+        self.device: torch.device = learn.dls.device
+
+    @property
+    def model(self) -> nn.Module:
+        """Return the network itself."""
+        return self.learn.model
+
+    @property
+    def size(self) -> int:
+        """Return the side of the square that the network was trained on, in pixels."""
+        return self.recipe.size
+
+    def dataloader(
+        self, items: Sequence[Item], batch_size: int, size: int | None = None, workers: int = 0
+    ) -> TfmdDL:
+        """Return fastai's test DataLoader over items with their labels, in their order."""
+        return self.learn.dls.test_dl(
+            list(items),
+            with_labels=True,
+            bs=batch_size,
+            after_item=[Resize(size or self.size), ToTensor()],
+            num_workers=workers,
+        )
+
+    def item(self, file: str) -> Item:
+        """Return the item of one of the run's own images; raises RunError for a name that is not its."""
+        labels = self.run.examples().labels
+        if file not in labels:
+            raise RunError(f"{file!r} is not an image of the run {self.run.name}.")
+        return Item(self.run.image_path(file), self.run.manifest.vocabulary[labels[file]])
+
+    def batch(self, images: Sequence[Image.Image], size: int | None = None) -> torch.Tensor:
+        """Return images as the network gets them: (B, 3, size, size) float32, normalised, on the device.
+
+        They go through fastai's own pipeline: a crop in the middle, resized to `size` (the run's, where
+        none is given).
+        """
+        blank = self.run.manifest.vocabulary[0]
+        loader = self.dataloader([Item(image, blank) for image in images], len(images), size)
+        return loader.one_batch()[0].as_subclass(torch.Tensor)
+
+    def logits(self, files: Sequence[str], report: Report = silent) -> torch.Tensor:
+        """Return the logits (N, C), float64 on the CPU, of images of the run, in the order given.
+
+        Raises RunError where images are missing, ImageError where one is damaged.
+        """
+        missing = [file for file in files if not self.run.image_path(file).is_file()]
+        if missing:
+            raise RunError(
+                f"{len(missing)} of {len(files)} images of {self.run.name} are missing under "
+                f"{self.run.manifest.data_root}, the first one {missing[0]}. Put the folder back, or fit again "
+                f"on the images as they are now."
+            )
+        loader = self.dataloader([self.item(file) for file in files], _BATCH, workers=loader_workers(self.device))
+        logits: list[torch.Tensor] = []
+        training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad(), plain_image_errors():
+                for count, (x, _) in enumerate(loader, start=1):
+                    logits.append(self.model(x.as_subclass(torch.Tensor)).double().cpu())
+                    message = f"Predicting validation images, batch {count} of {len(loader)}"
+                    share = count / len(loader)
+                    report(ProgressEvent("evaluate", message, share, None, None, count, len(loader)))
+        finally:
+            self.model.train(training)
+        return torch.cat(logits)
+
+    def columns(self, files: Sequence[str]) -> dict[str, list[Any]]:
+        """Return what a predictions table of images has besides: nothing."""
+        return {}
+
+    def picture(self, x: torch.Tensor) -> np.ndarray:
+        """Return a normalised batch (B, 3, S, S) as pictures (B, S, S, 3) uint8.
+
+        This undoes fastai's normalisation and rounds; fastai's own decode truncates, which makes some
+        pixels one level too dark.
+        """
+        normalize = self.learn.dls.after_batch.fs.filter(lambda step: isinstance(step, Normalize))[0]
+        pixels = (x.detach() * normalize.std.to(x.device) + normalize.mean.to(x.device)).clamp(0, 1) * 255
+        return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+    def view(self, mask: np.ndarray, size: int | None = None) -> np.ndarray:
+        """Return a mask (H, W) bool of a photo as (S, S) bool, cropped and resized as the photo is."""
+        drawn = PILMask.create(np.asarray(mask, dtype=np.uint8))
+        return np.asarray(Resize(size or self.size)(drawn, split_idx=_VALID)) > 0
+
+
+def load(run: Run, device: torch.device | str | None = None, verify: bool = True) -> LoadedLearner:
+    """Bring a run's learner back, on CUDA where there is one unless a device is named.
+
+    Neither the run's images nor a pickle is read. Raises RunError where the weights are not those that
+    the manifest names or do not fit.
+    """
+    manifest, recipe = run.manifest, _recipe_of(run)
+    if verify:
+        check_weights(run)
+    device = torch.device(device) if device is not None else best_device()
+    size = recipe.size
+    blank = [Item(Image.new("RGB", (size, size)), manifest.vocabulary[0])]
+    dls = make_dataloaders(blank, blank, manifest.vocabulary, size, manifest.normalize, device, batch_size=1)
+    learn = build_learner(recipe, dls, pretrained=False)
+    load_weights(learn.model, run, device)
+    return LoadedLearner(run, learn)
+
+
+def _recipe_of(run: Run) -> Recipe:
+    recipe = run.manifest.recipe
+    if not isinstance(recipe, Recipe):
+        raise RunError(f"{run.name} is a run of {run.manifest.kind}, not of images.")
+    return recipe

@@ -1,0 +1,164 @@
+"""Load the learner of a run of words, without pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.data.labelled import DataError
+from analysis.data.load import load_texts
+from analysis.data.texts import LabelledTexts
+from analysis.learner.training import best_device
+from analysis.learner.weights_file import check_weights, load_weights
+from analysis.learner.words.awd_lstm import AwdLstm
+from analysis.learner.words.batches import by_length, padded
+from analysis.learner.words.dataloaders import make_text_dataloaders
+from analysis.learner.words.train import build_text_learner
+from analysis.learner.words.vocabulary import Encoding, TokenVocabulary, load_vocabulary
+from analysis.learner.words.wordcnn import WordCNN
+from analysis.progress import ProgressEvent, Report, silent
+from analysis.recipes.words import TextRecipe
+from analysis.runs import Run, RunError
+
+_BATCH = 64
+
+
+class LoadedText:
+    """The learner of a run of words in evaluation mode, with its vocabulary and its texts.
+
+    Attributes
+    ----------
+    run : the run it was loaded from
+    recipe : the run's recipe
+    model : from token ids (B, L) int64 to logits (B, C) float32
+    vocabulary : its words
+    device : where the model is
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: TextRecipe,
+        model: WordCNN | AwdLstm,
+        vocabulary: TokenVocabulary,
+        data: LabelledTexts | None = None,
+    ) -> None:
+        """Hold a network whose weights are loaded, and the run's texts where they are in memory."""
+        self.run, self.recipe, self.model, self.vocabulary = run, recipe, model, vocabulary
+        self._data = data
+        self.device: torch.device = model.embedding.weight.device
+
+    def encode(self, text: str) -> Encoding:
+        """Return any text as the network sees it, with the place of each word."""
+        return self.vocabulary.encode(text)
+
+    def batch(self, encodings: Sequence[Encoding]) -> Tensor:
+        """Return texts as one batch (B, L) int64 on the device, padded at the end; L is at least 1."""
+        return padded([encoding.ids for encoding in encodings], self.device)
+
+    def texts(self) -> dict[str, str]:
+        """Return all texts of the run by name, read again from their source; raises RunError."""
+        return self._texts
+
+    def logits(self, files: Sequence[str], report: Report = silent) -> Tensor:
+        """Return the logits (N, C), float64 on the CPU, of texts of the run, in the order given.
+
+        Raises RunError where their source is missing or has changed.
+        """
+        texts = self.texts()
+        numbers = [self.vocabulary.numbers(texts[file]) for file in files]
+        logits = torch.empty(len(files), len(self.run.manifest.class_names), dtype=torch.float64)
+        batches = by_length([len(ids) for ids in numbers], _BATCH)
+        with torch.no_grad():
+            for count, rows in enumerate(batches, start=1):
+                logits[rows] = self.model(padded([numbers[row] for row in rows], self.device)).double().cpu()
+                message = f"Predicting validation texts, batch {count} of {len(batches)}"
+                report(ProgressEvent("evaluate", message, count / len(batches), None, None, count, len(batches)))
+        return logits
+
+    def columns(self, files: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the further columns of a predictions table of texts: the texts."""
+        texts = self.texts()
+        return {"text": [texts[file] for file in files]}
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        data = self._data or texts_of(self.run)
+        return dict(zip(data.files, data.texts, strict=True))
+
+
+def load_text(
+    run: Run,
+    device: torch.device | str | None = None,
+    verify: bool = True,
+    data: LabelledTexts | None = None,
+) -> LoadedText:
+    """Load the learner of a run of words, on CUDA where there is one unless a device is named.
+
+    Neither the run's texts nor a pickle is read; `data` is the texts that the run was fitted on, where they are in
+    memory already. Raises RunError where the run is one of images, or its files are not those that the manifest
+    names or do not fit.
+    """
+    manifest, recipe = run.manifest, run.manifest.recipe
+    if not isinstance(recipe, TextRecipe):
+        raise RunError(f"{run.name} is a run of {manifest.kind}, not of words.")
+    if verify:
+        check_weights(run)
+    vocabulary = load_vocabulary(run)
+    device = torch.device(device) if device is not None else best_device()
+    blank = [(np.zeros(1, dtype=np.int64), 0)] * 2
+    dls = make_text_dataloaders(blank, blank, vocabulary, manifest.class_names, device)
+    network = build_text_learner(recipe, dls, vocabulary, len(manifest.class_names)).model
+    load_weights(network, run, device)
+    model = network if isinstance(network, WordCNN) else AwdLstm(network)
+    return LoadedText(run, recipe, model.eval(), vocabulary, data)
+
+
+def texts_of(run: Run, report: Report = silent) -> LabelledTexts:
+    """Return a run's labelled texts as its source has them now; raises RunError where they have changed."""
+    recipe = run.manifest.recipe
+    if not isinstance(recipe, TextRecipe):
+        raise RunError(f"{run.name} is a run of {run.manifest.kind}, not of words.")
+    try:
+        sides = run.examples().sides
+        data = load_texts(recipe.source, recipe.task, recipe.path, recipe.columns, recipe.seed, report, sides)
+    except DataError as error:
+        raise RunError(f"The texts of {run.name} are no longer there: {error}") from error
+    if data.fingerprint() != run.manifest.fingerprint:
+        raise RunError(
+            f"The texts in {data.root} are not those that {run.name} was fitted on. Put the file back, or fit "
+            f"again on the texts as they are now: {run.how_to_retrain()}"
+        )
+    return data
+
+
+def pooled_features(
+    loaded: LoadedText, files: Sequence[str], report: Callable[[int], None]
+) -> dict[str, np.ndarray]:
+    """Return the mean over the words of each layer's output: {layer: (N, C) float32}, in forward order.
+
+    The layers of a WordCNN are "embedding", "blocks.0" and so on; there are none of another network, whose
+    outputs are not averaged over words.
+    """
+    if not isinstance(loaded.model, WordCNN):
+        return {}
+    texts = loaded.texts()
+    numbers = [loaded.vocabulary.numbers(texts[file]) for file in files]
+    features: dict[str, np.ndarray] = {}
+    done = 0
+    with torch.no_grad():
+        for rows in by_length([len(ids) for ids in numbers], _BATCH):
+            ids = padded([numbers[row] for row in rows], loaded.device)
+            mask = loaded.model.mask(ids)
+            for layer, output in loaded.model.layers(loaded.model.embedding(ids), mask):
+                pooled = loaded.model.pool(output, mask)
+                of_layer = features.setdefault(layer, np.empty((len(files), pooled.shape[1]), np.float32))
+                of_layer[rows] = pooled.cpu().numpy()
+            done += len(rows)
+            report(done)
+    return features

@@ -1,0 +1,56 @@
+"""The ablation of Grad-CAM on a whole validation set.
+
+The network runs in private copies, so the pages go on meanwhile; the service only loads learner and pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from analysis.home import home
+from analysis.progress import Report
+from analysis.runs import Run
+from dashboard.backend.images import service
+from dashboard.backend.jobs.background import BackgroundJob, Board
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass
+class AblationJob(BackgroundJob):
+    """The ablation of one run at one layer."""
+
+    layer: str
+
+    def is_of(self, run: Run, layer: str) -> bool:
+        """Return whether the job is about this layer and this run with its files as they are now."""
+        return (self.run.path, self.run.manifest.files, self.layer) == (run.path, run.manifest.files, layer)
+
+    def work(self, report: Report) -> None:
+        """Compute every change on every validation picture and save the table."""
+        from analysis.sweeps.ablation import ablate_set, save_table
+
+        loaded = service().resident(self.run).loaded
+        files = self.run.examples().names("valid")
+
+        def batch(names: Sequence[str]) -> Tensor:
+            # from this learner, although the service may have removed it from memory meanwhile
+            return loaded.batch([service().picture(self.run, name) for name in names])
+
+        rows = ablate_set(loaded, files, self.layer, batch, report)
+        save_table(rows, self.run, self.layer)
+
+
+@st.cache_resource(show_spinner=False)
+def _board_for(home_folder: str) -> Board[AblationJob]:
+    return Board()
+
+
+def board() -> Board[AblationJob]:
+    """Return the process's board; there is one for each `CAMLENS_HOME`."""
+    return _board_for(str(home()))

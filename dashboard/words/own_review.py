@@ -1,0 +1,32 @@
+"""A review that the user types in."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.backend.words import words_service
+from dashboard.words.chosen_review import go_to
+
+LONGEST = 2_000_000  # characters; 100,000 words are 600,000
+
+
+def typed_form(opened: bool) -> None:
+    """The form; what is sent off becomes the page's review."""
+    with (
+        st.expander("A review of your own", icon=":material/edit:", expanded=opened),
+        st.form("own", border=False),
+    ):
+        text = st.text_area(
+            "Your review",
+            placeholder="Not the best film of the year, but I did not regret a minute.",
+            height=120,
+            max_chars=LONGEST,
+            help="Any text. It stays in this server's memory until 32 others were typed or the server stops.",
+        )
+        if not st.form_submit_button("Explain it", type="primary", icon=":material/format_color_text:"):
+            return
+        if not text.strip():
+            st.warning("There is nothing to explain yet: type some words first.")
+            return
+        go_to(words_service().keep_typed(text))
+        st.rerun()

@@ -1,0 +1,42 @@
+"""What the tests of the perturbing methods share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from analysis.explain.engine.capture import Capture
+from analysis.explain.engine.targets import Targets
+from analysis.explain.trace import trace
+
+
+def take(
+    net: nn.Module,
+    x: Tensor,
+    layer: str,
+    targets: Targets = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Capture:
+    """What a method gets for one layer."""
+    taken = trace(net, x, [layer]).capture(targets)
+    return taken if progress is None else replace(taken, progress=progress)
+
+
+@contextmanager
+def replaced(net: nn.Module, layer: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """The network with a layer's output put through `change`."""
+
+    def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return change(output)
+
+    handle = net.get_submodule(layer).register_forward_hook(hook)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        handle.remove()

@@ -1,0 +1,86 @@
+"""Text recipes: defaults, refusals, names, and the one door to both kinds."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from analysis.commands.cli import _parser, _recipe
+from analysis.recipes.base import RecipeError
+from analysis.recipes.images import Recipe
+from analysis.recipes.registry import ALL_SOURCES, recipe_for, recipe_from
+from analysis.recipes.words import TextRecipe
+
+
+def test_the_defaults():
+    plain = TextRecipe.for_source("reviews")
+    assert (plain.arch, plain.task, plain.pretrained, plain.kind) == ("wordcnn", "imdb", False, "words")
+    lstm = TextRecipe.for_source("reviews", arch="awd_lstm")
+    assert (lstm.pretrained, lstm.freeze_epochs) == (True, 1)
+    assert lstm.from_scratch().freeze_epochs == 0
+    assert Recipe.for_source("demo").kind == "images"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": "web"}, "source is 'web'; possible here: reviews, imdb_sample, imdb, table"),
+        ({"task": "species"}, "task is 'species'; possible here: imdb, rotten_tomatoes"),
+        ({"arch": "resnet34"}, "possible here: wordcnn, awd_lstm"),
+        ({"path": "/x"}, "A path goes with the source 'table', and only with it"),
+        ({"source": "table", "task": "table"}, "goes with the source 'table'"),
+        ({"text_column": "a"}, "Columns go with the source 'table'"),
+        ({"pretrained": True}, "no pretrained weights for wordcnn"),
+        ({"vocabulary_size": 10}, "give 100 to 200000 words"),
+        ({"max_tokens": 0}, "give 10 to 5000 words"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(changes: dict[str, object], message: str):
+    with pytest.raises(RecipeError, match=message):
+        TextRecipe(**changes)
+
+
+def test_every_option_changes_the_name():
+    recipe = TextRecipe.for_source("table", path="/a/my reviews.csv")
+    assert recipe.run_name().startswith("table-my-reviews-wordcnn-")
+    others: dict[str, object] = {
+        "path": "/b.csv", "epochs": 9, "seed": 9, "batch_size": 9, "base_lr": 0.5, "vocabulary_size": 999,
+        "max_tokens": 99, "text_column": "a", "label_column": "b", "split_column": "c", "arch": "awd_lstm",
+    }  # fmt: skip
+    fixed = {"source", "task", "pretrained"}
+    assert others.keys() | fixed == {field.name for field in fields(TextRecipe)}
+    names = {replace(recipe, **{name: value}).run_name() for name, value in others.items()}
+    assert len({recipe.run_name(), *names}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        TextRecipe.for_source("reviews", task="rotten_tomatoes", epochs=7, max_tokens=50),
+        TextRecipe.for_source("table", path="/a b.csv", text_column="t", label_column="l", split_column="s"),
+        TextRecipe.for_source("imdb", arch="awd_lstm"),
+        TextRecipe.for_source("imdb", arch="awd_lstm", pretrained=False),
+        Recipe.for_source("demo"),
+    ],
+)
+def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe | Recipe):
+    assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe
+
+
+def test_one_door_to_both_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert recipe_for("demo", size=None, max_tokens=None) == Recipe.for_source("demo")
+    assert recipe_for("table", path="x.csv").path == str(tmp_path / "x.csv")
+    with pytest.raises(RecipeError, match="'demo' is one of images, for which there is no max_tokens"):
+        recipe_for("demo", max_tokens=50)
+    with pytest.raises(RecipeError, match="'reviews' is one of words, for which there is no head, size"):
+        recipe_for("reviews", size=224, head="linear")
+    with pytest.raises(RecipeError, match="possible here: " + ", ".join(ALL_SOURCES)):
+        recipe_for("web")
+    for recipe in (Recipe.for_source("pets"), TextRecipe.for_source("imdb")):
+        values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+        assert recipe_from(values) == recipe

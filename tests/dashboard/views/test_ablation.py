@@ -1,0 +1,93 @@
+"""The Ablation page: each change alone, some together, and the validation set in the background."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pytest
+
+from analysis.explain.studies.ablation import CHANGES
+from tests.dashboard.conftest import words
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """The data of every download button of the page, by its label."""
+    import streamlit
+
+    offered = {}
+    monkeypatch.setattr(streamlit, "download_button", lambda label, data, **_: offered.update({label: data}))
+    return offered
+
+
+def test_each_change_alone(open_view, downloads):
+    app = open_view("recipe")
+    counts = {metric.label: int(metric.value) for metric in app.metric}
+    assert sum(counts.values()) == len(CHANGES)
+    table = pd.read_csv(io.StringIO(downloads["This table as CSV"]()))
+    assert table["instead"].tolist() == [change.name for change in CHANGES]
+    assert (table["outcome"] == "raises").sum() == counts["Raise an error"] >= 2
+    row = table.set_index("instead").loc
+    assert row["training mode, alone", "PyTorch says"].startswith("ValueError: Expected more than 1 value")
+    assert row["sum of the gradients", "outcome"] == "harmless"
+    assert "raises" in words(app)
+
+
+def test_two_changes_of_one_step_get_a_warning(open_view):
+    app = open_view("recipe")
+    app.multiselect(key="together").set_value(["bicubic", "nearest neighbour"]).run()
+    assert not app.exception
+    assert "can be changed in one way at a time" in words(app)
+
+
+def test_all_pairs_are_drawn_where_they_are_asked_for(open_view):
+    app = open_view("recipe")
+    before = len(app.get("vega_lite_chart"))
+    assert "A cell is empty" not in words(app)
+    app.toggle(key="all_pairs").set_value(True).run()
+    assert not app.exception
+    assert "A cell is empty where both changes are of the same step." in words(app)
+    assert len(app.get("vega_lite_chart")) == before + 1
+
+
+def test_without_a_clone_a_layer_before_an_inplace_step_gives_another_map(open_view, downloads):
+    app = open_view("recipe")
+    layer = app.selectbox(key="rlayer")
+    layer.select_index(len(layer.options) - 1).run()
+    assert not app.exception
+    assert "is changed in place by the step after it" in words(app)
+    table = pd.read_csv(io.StringIO(downloads["This table as CSV"]())).set_index("instead")
+    assert table.loc["no clone", "outcome"] == "silent"
+    assert "modified inplace" in table.loc["full backward hook", "PyTorch says"]
+
+
+def test_the_validation_set_runs_in_the_background_and_is_kept(open_view, tiny_run, downloads):
+    from dashboard.backend.set_jobs.ablation import board
+
+    app = open_view("recipe", state={"rlayer": "0.6"})
+    app.button(key="run_ablation").click().run()
+    assert not app.exception
+    assert board().current.wait(timeout=120)
+    assert board().current.error is None
+    app = open_view("recipe", state={"rlayer": "0.6"})
+    assert not [button for button in app.button if button.key == "run_ablation"]
+    table = pd.read_csv(io.StringIO(downloads["Table as CSV"]()))
+    assert table["change"].tolist() == [change.name for change in CHANGES]
+    assert set(table["pictures"]) == {12}
+    assert len(pd.read_csv(io.StringIO(downloads["Every picture as CSV"]()))) == 12 * len(CHANGES)
+
+
+def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
+    from dashboard.backend.set_jobs.ablation import AblationJob, board
+
+    def broken(job, report):
+        raise KeyError("prob")
+
+    monkeypatch.setattr(AblationJob, "work", broken)
+    app = open_view("recipe", state={"rlayer": "0.5"})
+    app.button(key="run_ablation").click().run()
+    assert board().current.wait(timeout=60)
+    app = open_view("recipe", state={"rlayer": "0.5"})
+    assert "KeyError: 'prob'" in words(app)
+    assert app.button(key="run_ablation")
