@@ -13,23 +13,16 @@ from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent
 from analysis.runs import Run, list_broken, restore_runs
 from dashboard import state
-from dashboard.backend.images import ImageGone, service
+from dashboard.backend.gone import ImageGone, ReviewGone
+from dashboard.backend.images import service
 from dashboard.backend.jobs.fit import FitJob
-from dashboard.backend.words import ReviewGone, words_service
+from dashboard.backend.words import words_service
 from dashboard.filters import clear_filters
+from dashboard.pages import page_file
 from dashboard.plain import plain
 
-LAYERS_PAGE = "dashboard/views/layers.py"
-KEEPDIM_PAGE = "dashboard/views/keepdim.py"
-CHAPTER_PAGE = "dashboard/views/chapter.py"
-ABLATION_PAGE = "dashboard/views/ablation.py"
-ERRORS_PAGE = "dashboard/views/errors.py"
-METHODS_PAGE = "dashboard/views/methods.py"
-REVIEWS_PAGE = "dashboard/views/reviews.py"
-REVIEW_PAGE = "dashboard/views/review.py"
-WORDS_PAGE = "dashboard/views/words.py"
 UNKNOWN_NAMED = 5  # how many of a link's unknown values a warning names
-FIRST_PAGES = {"images": ERRORS_PAGE, "words": REVIEWS_PAGE}  # of each kind of run
+FIRST_PAGES = {"images": page_file("errors"), "words": page_file("reviews")}  # of each kind of run
 
 
 def theme() -> str:
@@ -44,11 +37,11 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
         yield
     except (ImageGone, ImageError) as problem:
         st.error(str(problem), title="This picture can't be shown", icon=":material/broken_image:")
-        st.page_link(ERRORS_PAGE, label="Back to the errors", icon=":material/arrow_back:")
+        st.page_link(page_file("errors"), label="Back to the errors", icon=":material/arrow_back:")
         st.stop()
     except ReviewGone as problem:
         st.error(str(problem), title="This review can't be shown", icon=":material/article:")
-        st.page_link(REVIEWS_PAGE, label="Back to the reviews", icon=":material/arrow_back:")
+        st.page_link(page_file("reviews"), label="Back to the reviews", icon=":material/arrow_back:")
         st.stop()
     except CamLensError as problem:
         st.error(str(problem), title="This can't be shown", icon=":material/error:")

@@ -3,8 +3,8 @@
 Streamlit runs every browser session, and every quick second click, in a thread of its own. One model with
 hooks on it can't serve two threads at a time (seen on this stack: crashes and silently wrong maps), so each
 learner has a lock for whoever runs its network, one resident copy of it serves all sessions, and what was
-computed is kept. Nothing is computed under a lock that readers of other things need; `dashboard.backend.residents` says
-in which order locks are taken. Maps are made on the engine's own copies of the network, each with a lock of its
+computed is kept. Nothing is computed under a lock that readers of other things need; `residents` says in
+which order locks are taken. Maps are made on the engine's own copies of the network, each with a lock of its
 own, and need no learner's lock: see `MapStore`.
 """
 
@@ -29,6 +29,7 @@ from analysis.errors import CamLensError
 from analysis.home import home
 from analysis.runs import Run, list_runs
 from dashboard.backend.caches import MadeOnce
+from dashboard.backend.gone import ImageGone
 from dashboard.backend.jobs.fit import JobBoard
 from dashboard.backend.map_store import MapStore, Subject
 from dashboard.backend.residents import Residents, digest
@@ -54,10 +55,6 @@ UPLOAD = "upload:"  # image ids that start so are photos a user brought, named b
 AUTO = "auto"  # the precision that was measured to be best
 Target = int | tuple[int, int]
 T = TypeVar("T")
-
-
-class ImageGone(LookupError):
-    """The picture a link names is not to be had any more; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

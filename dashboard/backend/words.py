@@ -1,7 +1,7 @@
 """The one door to the learners of words: whoever wants a prediction or contributions asks here.
 
-As `dashboard.backend.images` is for pictures: a lock and one resident copy for each learner (see `dashboard.backend.residents`),
-and what was computed is kept.
+As `images` is for pictures: a lock and one resident copy for each learner (see `residents`), and what was
+computed is kept.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from analysis.errors import CamLensError
 from analysis.home import home
 from analysis.runs import Run
 from dashboard.backend.caches import MadeOnce, predictions
+from dashboard.backend.gone import ReviewGone
 from dashboard.backend.residents import Residents
 from dashboard.backend.threads import leave_at_exit
 
@@ -32,10 +33,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 TYPED = "typed:"  # review ids that start so were typed in by a user, named by their sha256
 Target = int | tuple[int, int]
-
-
-class ReviewGone(LookupError):
-    """Raised where a review that a link names is missing; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from dashboard import state
 from dashboard.chapter.elements import shape_text, show_code, show_error, show_question, show_table
 from dashboard.chapter.experiments import Experiments
 from dashboard.figures.tiles import overlay
-from dashboard.frame import ABLATION_PAGE, KEEPDIM_PAGE, REVIEWS_PAGE, heed_link
+from dashboard.frame import heed_link
+from dashboard.pages import page_file
 
 if TYPE_CHECKING:
     from analysis.chapter.backward import GradientCheck, StartingPoint
@@ -214,11 +215,14 @@ def show_further_research(experiments: Experiments) -> None:
     st.subheader("Further research", anchor="further")
     with st.container(horizontal=True):
         query = {state.RUN: experiments.run.name, state.IMAGE: experiments.image.id}
-        st.page_link(KEEPDIM_PAGE, label="Without keepdim", icon=":material/compress:", query_params=query)
+        st.page_link(page_file("keepdim"), label="Without keepdim", icon=":material/compress:", query_params=query)
         st.page_link(
-            ABLATION_PAGE, label="Every other step of Grad-CAM", icon=":material/science:", query_params=query
+            page_file("ablation"),
+            label="Every other step of Grad-CAM",
+            icon=":material/science:",
+            query_params=query,
         )
-        st.page_link(REVIEWS_PAGE, label="The words of a review", icon=":material/article:")
+        st.page_link(page_file("reviews"), label="The words of a review", icon=":material/article:")
 
 
 def chosen_layer(names: list[str], selectbox: bool = True) -> str:

@@ -12,7 +12,8 @@ from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
 from dashboard.backend.images import UPLOAD, Target, service
-from dashboard.frame import ERRORS_PAGE, heed_link
+from dashboard.frame import heed_link
+from dashboard.pages import page_file
 
 CONTRAST = "Why predicted rather than true"
 
@@ -47,14 +48,14 @@ def chosen_image(run: Run) -> ChosenImage | None:
             f"The link names the picture “{asked[:80]}”, which is not in this learner's validation set.",
             title="No such picture",
         )
-        st.page_link(ERRORS_PAGE, label="Choose one among the errors", icon=":material/photo_library:")
+        st.page_link(page_file("errors"), label="Choose one among the errors", icon=":material/photo_library:")
         return None
     if not known:
         # the gallery's filters may leave nothing over
         first = table.page(_view(run), 0, 1) or table.page(Browse(), 0, 1)
         if not first:
             st.info("There is no mistake to look at. Choose any picture in the gallery.")
-            st.page_link(ERRORS_PAGE, label="To the gallery", icon=":material/photo_library:")
+            st.page_link(page_file("errors"), label="To the gallery", icon=":material/photo_library:")
             return None
         image = first[0]["path"]
     if st.query_params.get(state.IMAGE) != image:

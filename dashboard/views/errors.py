@@ -11,7 +11,8 @@ from dashboard import state
 from dashboard.backend.caches import predictions, thumbnail
 from dashboard.components.photo_grid import Photo, photo_grid
 from dashboard.filters import clear_filters, filters
-from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages, heed_link
+from dashboard.frame import chosen_run, clear_messages, heed_link
+from dashboard.pages import page_file
 
 PER_PAGE = 20
 
@@ -92,4 +93,4 @@ with clear_messages(run):
             opened = photo_grid([card(run, row) for row in rows], key="photos")
         if opened:
             st.session_state[state.CURRENT_IMAGE] = opened
-            st.switch_page(LAYERS_PAGE, query_params={state.RUN: run.name, state.IMAGE: opened})
+            st.switch_page(page_file("layers"), query_params={state.RUN: run.name, state.IMAGE: opened})

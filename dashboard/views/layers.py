@@ -17,12 +17,13 @@ from dashboard.figures.multiples import multiples_figure
 from dashboard.figures.overlay import CONFIG
 from dashboard.figures.panels import comparable
 from dashboard.figures.probabilities import probabilities_chart
-from dashboard.frame import KEEPDIM_PAGE, METHODS_PAGE, chosen_run, clear_messages, theme
+from dashboard.frame import chosen_run, clear_messages, theme
 from dashboard.images.chosen_image import ChosenImage, chosen_image, explained, step_buttons
 from dashboard.images.costs import costs
 from dashboard.images.downloads import download_buttons
 from dashboard.images.layer_controls import TITLES, choose_methods, choose_view, display_controls
 from dashboard.images.method_progress import leave_others, progress, reader, stopped
+from dashboard.pages import page_file
 
 WIDE = 900  # pixels: on a narrower page the photo stands under the maps, not beside them
 FEW = 4  # more methods than these take the whole width
@@ -210,13 +211,13 @@ with clear_messages(run):
     with st.container(horizontal=True):
         download_buttons(report, image.name, options, choice.method, fused)
         st.page_link(
-            METHODS_PAGE,
+            page_file("methods"),
             label="What the methods do",
             icon=":material/menu_book:",
             query_params={state.RUN: run.name},
         )
         st.page_link(
-            KEEPDIM_PAGE,
+            page_file("keepdim"),
             label="The same picture without keepdim",
             icon=":material/compress:",
             query_params={state.RUN: run.name, state.IMAGE: image.id},

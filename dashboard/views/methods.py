@@ -7,7 +7,8 @@ import streamlit as st
 from analysis.explain.methods import METHODS, Method
 from analysis.runs import Run
 from dashboard import state
-from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages, heed_link
+from dashboard.frame import chosen_run, clear_messages, heed_link
+from dashboard.pages import page_file
 
 GROUPS = {
     "From the network's own weights": "One forward pass and no gradient: class weights laid on the channels, the "
@@ -61,7 +62,7 @@ def section(method: Method, run: Run) -> None:
             query[state.IMAGE] = image
         with st.container(key=f"show_{anchor(method)}"):
             st.page_link(
-                LAYERS_PAGE,
+                page_file("layers"),
                 label="Show it on the last picture" if image else "Show it on a picture",
                 icon=":material/layers:",
                 query_params=query,

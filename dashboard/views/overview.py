@@ -18,7 +18,8 @@ from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
 from dashboard.filters import forget_filters
-from dashboard.frame import ERRORS_PAGE, chosen_run, clear_messages, theme
+from dashboard.frame import chosen_run, clear_messages, theme
+from dashboard.pages import page_file
 
 MANY_CLASSES = 12  # more than this and the matrix needs the whole width
 
@@ -124,7 +125,7 @@ with clear_messages(run):
             query = {state.TRUE_CLASS: cell["true"], state.PREDICTED_CLASS: cell["predicted"]}
             if cell["true"] == cell["predicted"]:
                 query[state.SHOW_CORRECT] = "true"
-            st.switch_page(ERRORS_PAGE, query_params={state.RUN: run.name, **query})
+            st.switch_page(page_file("errors"), query_params={state.RUN: run.name, **query})
     with wide:
         st.subheader("Loss of every picture")
         st.altair_chart(

@@ -8,7 +8,8 @@ from analysis.data.images import ImageError
 from dashboard import state
 from dashboard.backend.images import service
 from dashboard.figures.probabilities import probabilities_chart
-from dashboard.frame import LAYERS_PAGE, chosen_run, clear_messages, theme
+from dashboard.frame import chosen_run, clear_messages, theme
+from dashboard.pages import page_file
 
 run = chosen_run()
 with clear_messages(run):
@@ -46,4 +47,4 @@ with clear_messages(run):
             probabilities_chart(names, probabilities, None, names[best], theme=theme()), alt="Class probabilities"
         )
         if st.button("See why, layer by layer", type="primary", icon=":material/layers:"):
-            st.switch_page(LAYERS_PAGE, query_params={state.RUN: run.name, state.IMAGE: image})
+            st.switch_page(page_file("layers"), query_params={state.RUN: run.name, state.IMAGE: image})

@@ -11,7 +11,8 @@ from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
 from dashboard.components.review_cards import ReviewCard, review_cards
-from dashboard.frame import REVIEW_PAGE, chosen_run, clear_messages, heed_link
+from dashboard.frame import chosen_run, clear_messages, heed_link
+from dashboard.pages import page_file
 from dashboard.plain import plain
 from dashboard.words.filters import (
     REVIEW_SORTS,
@@ -125,7 +126,7 @@ with clear_messages(run):
                 on_click=clear_review_filters,
             )
         export_button(run, table, view)
-        st.page_link(REVIEW_PAGE, label="Type a review of your own", icon=":material/edit:")
+        st.page_link(page_file("review"), label="Type a review of your own", icon=":material/edit:")
 
     if not shown and not narrowed(view) and not view.correct:
         st.success(f"The learner got all {total:,} validation reviews right.", icon=":material/celebration:")
@@ -142,5 +143,5 @@ with clear_messages(run):
             opened = review_cards([card(row, view.word) for row in rows], key="reviews")
         if opened:
             st.session_state[state.CURRENT_REVIEW] = opened
-            st.switch_page(REVIEW_PAGE, query_params={state.RUN: run.name, state.REVIEW: opened})
+            st.switch_page(page_file("review"), query_params={state.RUN: run.name, state.REVIEW: opened})
     how_it_was_made(run)

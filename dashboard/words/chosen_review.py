@@ -12,7 +12,7 @@ from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
 from dashboard.backend.words import TYPED, words_service
-from dashboard.frame import REVIEWS_PAGE
+from dashboard.pages import page_file
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ def chosen_review(run: Run) -> ChosenReview | None:
             f"The link names the review “{asked[:80]}”, which is not in this learner's validation set.",
             title="No such review",
         )
-        st.page_link(REVIEWS_PAGE, label="Choose one among the reviews", icon=":material/forum:")
+        st.page_link(page_file("reviews"), label="Choose one among the reviews", icon=":material/forum:")
         return None
     if not known:
         # the gallery's filters may leave nothing over
         first = table.page(_view(run), 0, 1) or table.page(Browse(), 0, 1)
         if not first:
             st.info("There is no mistake to look at. Choose any review in the gallery, or type one in.")
-            st.page_link(REVIEWS_PAGE, label="To the gallery", icon=":material/forum:")
+            st.page_link(page_file("reviews"), label="To the gallery", icon=":material/forum:")
             return None
         review = first[0]["path"]
     if st.query_params.get(state.REVIEW) != review:

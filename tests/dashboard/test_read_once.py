@@ -96,7 +96,7 @@ def test_the_ablation_s_table_is_read_once(open_view, tiny_run, monkeypatch):
     monkeypatch.setattr(
         streamlit, "altair_chart", lambda spec, **options: sent.append(spec.to_dict()) or chart(spec, **options)
     )
-    app = open_view("recipe", state={"rlayer": "0.5"})
+    app = open_view("ablation", state={"rlayer": "0.5"})
     app.run()
     assert not app.exception
     assert len(read) == 1

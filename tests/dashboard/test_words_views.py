@@ -45,7 +45,7 @@ def mistakes(run):
 
 def test_gallery_filters_by_word(open_words, tiny_words_run, shown_cards):
     table = tiny_words_run.predictions()
-    app = open_words("words_reviews")
+    app = open_words("reviews")
     app.toggle(key="correct").set_value(True).run()
     assert f"{len(table)} of {len(table)} reviews" in words(app)
     app.text_input(key="word").set_value("WONDERFUL").run()
@@ -61,7 +61,7 @@ def test_gallery_filters_by_word(open_words, tiny_words_run, shown_cards):
 
 def test_gallery_of_the_mistakes(open_words, tiny_words_run, shown_cards):
     wrong = mistakes(tiny_words_run)
-    app = open_words("words_reviews")
+    app = open_words("reviews")
     if wrong.empty:
         assert "got all" in words(app)
     else:
@@ -71,7 +71,7 @@ def test_gallery_of_the_mistakes(open_words, tiny_words_run, shown_cards):
 
 def test_a_review_with_its_certificate(open_words, tiny_words_run):
     path = tiny_words_run.predictions().path.iloc[0]
-    app = open_words("words_review", {"review": path})
+    app = open_words("review", {"review": path})
     assert "is exact: its mean over the words" in words(app)
     app.selectbox(key="explain").select("Why predicted rather than true").run()
     assert not app.exception
@@ -79,12 +79,12 @@ def test_a_review_with_its_certificate(open_words, tiny_words_run):
 
 
 def test_an_unknown_review_is_named(open_words):
-    app = open_words("words_review", {"review": "row/99999"})
+    app = open_words("review", {"review": "row/99999"})
     assert "not in this learner's validation set" in words(app)
 
 
 def test_a_forgotten_review_says_so(open_words):
-    app = open_words("words_review", {"review": "typed:00"})
+    app = open_words("review", {"review": "typed:00"})
     assert "is not kept any more" in words(app)
 
 
@@ -110,13 +110,13 @@ def typed(app: AppTest, text: str) -> AppTest:
     ],
 )
 def test_any_text_can_be_typed(open_words, tiny_words_run, text, said):
-    app = open_words("words_review", {"review": tiny_words_run.predictions().path.iloc[0]})
+    app = open_words("review", {"review": tiny_words_run.predictions().path.iloc[0]})
     assert said in words(typed(app, text))
 
 
 def test_struck_words_move_the_prediction(open_words, tiny_words_run):
     row = tiny_words_run.predictions().iloc[0]
-    app = open_words("words_review", {"review": row.path}, {"edits": {row.path: {0: "", 1: "wonderful"}}})
+    app = open_words("review", {"review": row.path}, {"edits": {row.path: {0: "", 1: "wonderful"}}})
     found = metrics(app)
     assert "Prediction after" in found
     assert f"from {row.confidence:.1%}" in found[f"Probability of {row.predicted}"].delta
@@ -125,7 +125,7 @@ def test_struck_words_move_the_prediction(open_words, tiny_words_run):
 
 
 def test_striking_words_out_one_by_one_says_what_the_form_says(open_words, tiny_words_run):
-    app = open_words("words_review", {"review": tiny_words_run.predictions().path.iloc[0]})
+    app = open_words("review", {"review": tiny_words_run.predictions().path.iloc[0]})
     (toggle,) = [toggle for toggle in app.toggle if toggle.label.startswith("Strike out each of")]
     assert not [frame for frame in app.dataframe if "falls" in frame.value.columns]
     toggle.set_value(True).run()
@@ -146,7 +146,7 @@ def test_the_words_of_the_set(open_words, tiny_words_run):
     shutil.rmtree(
         tiny_words_run.path.parent.parent / "words", ignore_errors=True
     )  # a browser test may have weighed them before
-    app = open_words("words_set")
+    app = open_words("words")
     labelled(app.button, "Weigh the words").click().run()
     assert set_board().current.wait(120)
     assert set_board().current.error is None
@@ -166,9 +166,9 @@ def test_a_link_to_the_other_kind_leads_to_its_page(home, tiny_words_run, tiny_r
         assert not app.exception, [problem.value for problem in app.exception]
         return app
 
-    for view in ("errors", "overview", "layers", "keepdim", "photo", "chapter", "recipe"):
+    for view in ("errors", "overview", "layers", "keepdim", "photo", "chapter", "ablation"):
         assert opened(view, tiny_words_run).title[0].value == "Reviews"
-    for view in ("words_reviews", "words_review", "words_set"):
+    for view in ("reviews", "review", "words"):
         assert opened(view, tiny_run).title[0].value == "Errors"
     assert tiny_words_run.name in opened("learners", tiny_words_run).selectbox(key="chosen_run").value
 

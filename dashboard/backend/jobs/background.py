@@ -10,7 +10,7 @@ from typing import Generic, Self, TypeVar
 from analysis.errors import CamLensError
 from analysis.progress import ProgressEvent, Report, TimedReport
 from analysis.runs import Run
-from dashboard.backend.images import ImageGone
+from dashboard.backend.gone import ImageGone
 from dashboard.backend.jobs.fit import unexpected
 
 _log = logging.getLogger(__name__)

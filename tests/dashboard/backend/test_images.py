@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from analysis.data.images import ImageError
-from dashboard.backend.images import ImageGone, Service
+from dashboard.backend.gone import ImageGone
+from dashboard.backend.images import Service
 
 
 def test_threads_get_their_own_maps(tiny_run):

@@ -22,7 +22,7 @@ def downloads(monkeypatch):
 
 
 def test_each_change_alone(open_view, downloads):
-    app = open_view("recipe")
+    app = open_view("ablation")
     counts = {metric.label: int(metric.value) for metric in app.metric}
     assert sum(counts.values()) == len(CHANGES)
     table = pd.read_csv(io.StringIO(downloads["This table as CSV"]()))
@@ -35,14 +35,14 @@ def test_each_change_alone(open_view, downloads):
 
 
 def test_two_changes_of_one_step_get_a_warning(open_view):
-    app = open_view("recipe")
+    app = open_view("ablation")
     app.multiselect(key="together").set_value(["bicubic", "nearest neighbour"]).run()
     assert not app.exception
     assert "can be changed in one way at a time" in words(app)
 
 
 def test_all_pairs_are_drawn_where_they_are_asked_for(open_view):
-    app = open_view("recipe")
+    app = open_view("ablation")
     before = len(app.get("vega_lite_chart"))
     assert "A cell is empty" not in words(app)
     app.toggle(key="all_pairs").set_value(True).run()
@@ -52,7 +52,7 @@ def test_all_pairs_are_drawn_where_they_are_asked_for(open_view):
 
 
 def test_without_a_clone_a_layer_before_an_inplace_step_gives_another_map(open_view, downloads):
-    app = open_view("recipe")
+    app = open_view("ablation")
     layer = app.selectbox(key="rlayer")
     layer.select_index(len(layer.options) - 1).run()
     assert not app.exception
@@ -65,12 +65,12 @@ def test_without_a_clone_a_layer_before_an_inplace_step_gives_another_map(open_v
 def test_the_validation_set_runs_in_the_background_and_is_kept(open_view, tiny_run, downloads):
     from dashboard.backend.set_jobs.ablation import board
 
-    app = open_view("recipe", state={"rlayer": "0.6"})
+    app = open_view("ablation", state={"rlayer": "0.6"})
     app.button(key="run_ablation").click().run()
     assert not app.exception
     assert board().current.wait(timeout=120)
     assert board().current.error is None
-    app = open_view("recipe", state={"rlayer": "0.6"})
+    app = open_view("ablation", state={"rlayer": "0.6"})
     assert not [button for button in app.button if button.key == "run_ablation"]
     table = pd.read_csv(io.StringIO(downloads["Table as CSV"]()))
     assert table["change"].tolist() == [change.name for change in CHANGES]
@@ -85,9 +85,9 @@ def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
         raise KeyError("prob")
 
     monkeypatch.setattr(AblationJob, "work", broken)
-    app = open_view("recipe", state={"rlayer": "0.5"})
+    app = open_view("ablation", state={"rlayer": "0.5"})
     app.button(key="run_ablation").click().run()
     assert board().current.wait(timeout=60)
-    app = open_view("recipe", state={"rlayer": "0.5"})
+    app = open_view("ablation", state={"rlayer": "0.5"})
     assert "KeyError: 'prob'" in words(app)
     assert app.button(key="run_ablation")

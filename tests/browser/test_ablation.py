@@ -9,7 +9,7 @@ from tests.browser.pages import opened, settled
 
 def test_the_validation_set_goes_on_while_another_page_is_read(app, new_page):
     page = new_page()
-    opened(page, f"{app.url}/recipe?rlayer=0.model.bn2.drop")
+    opened(page, f"{app.url}/ablation?rlayer=0.model.bn2.drop")
     expect(page.get_by_text("is changed in place by the step after it")).to_be_visible()
     expect(page.locator("code").get_by_text("is a view and is being modified inplace")).to_be_visible(
         timeout=60_000
