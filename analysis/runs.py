@@ -57,7 +57,7 @@ class Manifest:
     class_names : the same, as shown to a person
     data_root : folder or file that the examples were read from
     counts : how many examples are in "train" and "valid", and how many were left out ("skipped")
-    fingerprint : of the data (`Labelled.fingerprint`)
+    fingerprint : of the data (`LabelledExamples.fingerprint`)
     versions : library -> version
     device : where it was trained
     normalize : mean and standard deviation of the pixels (0 to 1), one number a colour channel; empty for words
@@ -215,7 +215,7 @@ def looks_like_a_run(folder: Path) -> bool:
     return isinstance(values, dict) and {"schema", "recipe"} <= values.keys()
 
 
-def strangers(folder: Path) -> list[str]:
+def foreign_files(folder: Path) -> list[str]:
     """Return the names in a run folder that are no file of a run, nor what a killed writer left of one."""
     left = tuple(f".{name}." for name in ALL_FILES)
     return sorted(
