@@ -24,24 +24,12 @@ from analysis.learner.probes.files import save_probes
 from analysis.learner.probes.fit import fit_probe
 from analysis.learner.training import TrainingError
 from analysis.learner.weights_file import save_weights
+from analysis.manifest import MANIFEST, Manifest, looks_like_a_run, write_manifest
 from analysis.progress import ProgressEvent, Report, TimedReport, silent, within
 from analysis.recipes.registry import AnyRecipe
 from analysis.recipes.words import TextRecipe
-from analysis.runs import (
-    EXAMPLES,
-    MANIFEST,
-    PROBES,
-    WEIGHTS,
-    Manifest,
-    Run,
-    RunError,
-    foreign_files,
-    looks_like_a_run,
-    open_run,
-    runs_root,
-    sha256,
-)
-from analysis.sweeps.evaluation import evaluate_held, write_manifest
+from analysis.runs import EXAMPLES, PROBES, WEIGHTS, Run, RunError, foreign_files, open_run, runs_root, sha256
+from analysis.sweeps.evaluation import evaluate_held
 from analysis.writer import RunWriter, run_writer
 
 _DATA_SHARE = 0.15  # of the whole job: drawing the demo's pictures, against training on them

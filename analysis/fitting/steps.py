@@ -14,9 +14,10 @@ from fastai.learner import Learner
 
 from analysis.data.labelled import LabelledExamples
 from analysis.learner.loaded import Loaded
+from analysis.manifest import Statistics
 from analysis.progress import Report
 from analysis.recipes.base import RecipeBase
-from analysis.runs import Run, Statistics
+from analysis.runs import Run
 
 R = TypeVar("R", bound=RecipeBase)
 D = TypeVar("D", bound=LabelledExamples)

@@ -20,9 +20,10 @@ from analysis.fitting import fit as fit_module
 from analysis.fitting import images as fit_images
 from analysis.fitting.fit import fit
 from analysis.learner.probes.files import load_probes
+from analysis.manifest import MANIFEST
 from analysis.progress import ProgressEvent
 from analysis.recipes.images import ImageRecipe
-from analysis.runs import MANIFEST, Run, RunError, check_digest, list_broken, list_runs, open_run
+from analysis.runs import Run, RunError, check_digest, list_broken, list_runs, open_run
 from tests.old_run import to_schema_1
 from tests.tiny import REPOSITORY, draw_pictures, fit_command, tiny_recipe
 
