@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.runs import EXAMPLES, MANIFEST, PREDICTIONS, open_run, sha256
+from analysis.manifest import MANIFEST
+from analysis.runs import EXAMPLES, PREDICTIONS, open_run, sha256
 
 
 def to_schema_1(path: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from analysis.recipes.words import TextRecipe
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,10 +28,10 @@ def draw_pictures(folder: Path, count: int = 60) -> Path:
     return folder
 
 
-def tiny_recipe(folder: Path, **changes: Any) -> Recipe:
+def tiny_recipe(folder: Path, **changes: Any) -> ImageRecipe:
     """The recipe of the tests: resnet18 from random weights at 64 pixels."""
     given = {"path": folder, "arch": "resnet18", "size": 64, "pretrained": False, "batch_size": 16, **changes}
-    return Recipe.for_source("folder", **given)
+    return ImageRecipe.for_source("folder", **given)
 
 
 def write_reviews(path: Path, count: int = 60) -> Path:

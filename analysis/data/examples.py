@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analysis.data.labelled import Labelled
+from analysis.data.labelled import LabelledExamples
 
 PARTS = ("train", "valid", "skipped")
 _SCHEMA = pa.schema(
@@ -42,7 +42,7 @@ class Examples:
     table: pa.Table
 
     @classmethod
-    def of(cls, data: Labelled) -> Examples:
+    def of(cls, data: LabelledExamples) -> Examples:
         """Return the examples of labelled data, with what is known of their files now."""
         codes = {label: index for index, label in enumerate(data.vocabulary())}
         labels = [codes[label] for label in data.labels]

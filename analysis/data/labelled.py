@@ -16,7 +16,7 @@ class DataError(CamLensError, ValueError):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledExamples:
     """Examples with labels and a split into training and validation.
 
     Attributes

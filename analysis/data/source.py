@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from analysis.data.images import ImageError, image_size
-from analysis.data.labelled import Labelled
+from analysis.data.labelled import LabelledExamples
 
 SOURCES = ("demo", "pets", "folder")
 TASKS = {"demo": ("species", "breeds"), "pets": ("species", "breeds"), "folder": ("folder",)}
@@ -38,7 +38,7 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class LabelledImages(Labelled):
+class LabelledImages(LabelledExamples):
     """Images with labels and a split into training and validation.
 
     `source` and `task` are names from `SOURCES` and `TASKS`; `files` are POSIX paths relative to the folder

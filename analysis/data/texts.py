@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.data.labelled import VALID_SHARE, DataError, Labelled
+from analysis.data.labelled import VALID_SHARE, DataError, LabelledExamples
 from analysis.data.split import stable_split
 
 TEXT_SOURCES = ("reviews", "imdb_sample", "imdb", "table")
@@ -26,7 +26,7 @@ _FEWEST = 5  # texts, of which one goes to the validation set
 
 
 @dataclass(frozen=True)
-class LabelledTexts(Labelled):
+class LabelledTexts(LabelledExamples):
     """Texts with labels and a split into training and validation.
 
     `files` are the names of the texts, such as "imdb/00012" for row 12 of the source, counted from 0. Labels are

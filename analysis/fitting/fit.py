@@ -15,33 +15,21 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from analysis.data.examples import Examples
-from analysis.data.labelled import Labelled
+from analysis.data.labelled import LabelledExamples
 from analysis.explain.probe import Probe
 from analysis.fitting.places import changes_since, is_of, occupied, places, run_of
-from analysis.fitting.steps import FitSteps, Trained
+from analysis.fitting.steps import FitSteps, TrainingResult
 from analysis.learner.loaded import Loaded
 from analysis.learner.probes.files import save_probes
 from analysis.learner.probes.fit import fit_probe
 from analysis.learner.training import TrainingError
 from analysis.learner.weights_file import save_weights
+from analysis.manifest import MANIFEST, Manifest, looks_like_a_run, write_manifest
 from analysis.progress import ProgressEvent, Report, TimedReport, silent, within
 from analysis.recipes.registry import AnyRecipe
 from analysis.recipes.words import TextRecipe
-from analysis.runs import (
-    EXAMPLES,
-    MANIFEST,
-    PROBES,
-    WEIGHTS,
-    Manifest,
-    Run,
-    RunError,
-    looks_like_a_run,
-    open_run,
-    runs_root,
-    sha256,
-    strangers,
-)
-from analysis.sweeps.evaluation import evaluate_held, write_manifest
+from analysis.runs import EXAMPLES, PROBES, WEIGHTS, Run, RunError, foreign_files, open_run, runs_root, sha256
+from analysis.sweeps.evaluation import evaluate_held
 from analysis.writer import RunWriter, run_writer
 
 _DATA_SHARE = 0.15  # of the whole job: drawing the demo's pictures, against training on them
@@ -78,7 +66,7 @@ def fit(
     recipe = steps.recipe
     target = Path(run_dir).expanduser().absolute() if run_dir else runs_root() / recipe.run_name()
 
-    data: Labelled | None = None
+    data: LabelledExamples | None = None
     earlier: Run | None = None
     for place in places(target):
         with run_writer(place, partial(_say_waiting, timed, place)) as writer:
@@ -93,7 +81,7 @@ def fit(
                 if earlier is not None:
                     notes = (*notes, changes_since(earlier, data, place.name))
                     timed(ProgressEvent("data", notes[-1], _DATA_SHARE))
-                _refuse_strangers(place)
+                _refuse_foreign_files(place)
                 timed.restart(_DATA_SHARE)
                 run = _make(steps, data, notes, writer, within(timed, _DATA_SHARE, 1.0), device)
             timed(ProgressEvent("done", f"The run {run.name} is ready", 1.0))
@@ -134,7 +122,7 @@ def _refuse_other(target: Path, recipe: AnyRecipe, force: bool) -> None:
                 f"{target} holds a {MANIFEST} that cannot be read as a run's; it may be another program's. "
                 f"Name another folder."
             ) from error
-        _refuse_strangers(target)
+        _refuse_foreign_files(target)
         if not force:
             raise RunError(
                 f"{target} holds a damaged run ({error}) Name another folder, or replace it with --force."
@@ -147,9 +135,9 @@ def _refuse_other(target: Path, recipe: AnyRecipe, force: bool) -> None:
         )
 
 
-def _refuse_strangers(target: Path) -> None:
+def _refuse_foreign_files(target: Path) -> None:
     """Raise RunError where replacing the folder would remove files that are no run's."""
-    found = strangers(target) if target.exists() else []
+    found = foreign_files(target) if target.exists() else []
     if found:
         raise RunError(
             f"{target} also holds {', '.join(found[:3])}, which a new run would remove. "
@@ -159,7 +147,7 @@ def _refuse_strangers(target: Path) -> None:
 
 def _make(
     steps: FitSteps,
-    data: Labelled,
+    data: LabelledExamples,
     notes: tuple[str, ...],
     writer: RunWriter,
     report: Report,
@@ -203,9 +191,9 @@ def _stage_ends(work: Mapping[str, float]) -> tuple[float, float]:
 
 def _manifest(
     steps: FitSteps,
-    data: Labelled,
+    data: LabelledExamples,
     counts: Mapping[str, int],
-    trained: Trained,
+    trained: TrainingResult,
     device: torch.device,
     files: Mapping[str, str],
     notes: tuple[str, ...],

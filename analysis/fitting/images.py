@@ -12,26 +12,26 @@ from torch import nn
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
 from analysis.explain import stage_layers
-from analysis.fitting.steps import FitSteps, Trained
+from analysis.fitting.steps import FitSteps, TrainingResult
 from analysis.learner.images.activations import RecordActivations, save_activations
 from analysis.learner.images.finetune import loader_workers, train
 from analysis.learner.images.store import LoadedLearner, load
 from analysis.learner.images.weights import statistics
 from analysis.learner.probes.collect import collect_features
 from analysis.progress import Report
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from analysis.runs import ACTIVATIONS, Run, sha256
 
 _BATCH = 64
 
 
-class ImageSteps(FitSteps[Recipe, LabelledImages, LoadedLearner]):
+class ImageSteps(FitSteps[ImageRecipe, LabelledImages, LoadedLearner]):
     """A fine-tune of an image classifier."""
 
     libraries = ("torch", "torchvision", "fastai", "timm", "pandas", "safetensors")
     noun = "images"
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: ImageRecipe) -> None:
         """Take the recipe."""
         super().__init__(recipe)
         self.normalize = statistics(recipe.arch)
@@ -49,7 +49,7 @@ class ImageSteps(FitSteps[Recipe, LabelledImages, LoadedLearner]):
         training = self.recipe.freeze_epochs * (frozen * shown + held) + self.recipe.epochs * (4 * shown + held)
         return {"train": training, "evaluate": held, "probes": shown + held}
 
-    def train(self, data: LabelledImages, device: torch.device | None, report: Report) -> Trained:
+    def train(self, data: LabelledImages, device: torch.device | None, report: Report) -> TrainingResult:
         """Fine-tune a learner, and record its activations on the way."""
         recorder = RecordActivations(_stage_names, self.recipe.size)
         learn, history = train(self.recipe, data, device, report, [recorder])
@@ -58,7 +58,7 @@ class ImageSteps(FitSteps[Recipe, LabelledImages, LoadedLearner]):
             activations = recorder.history()
             return {} if activations is None else {ACTIVATIONS: sha256(save_activations(activations, folder))}
 
-        return Trained(learn, history, keep)
+        return TrainingResult(learn, history, keep)
 
     def load(self, run: Run, data: LabelledImages, device: torch.device) -> LoadedLearner:
         """Bring back what was saved."""

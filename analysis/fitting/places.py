@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from analysis.data.labelled import Labelled
+from analysis.data.labelled import LabelledExamples
 from analysis.data.texts import LabelledTexts
 from analysis.recipes.registry import AnyRecipe
 from analysis.runs import Run, RunError, open_run
@@ -34,7 +34,7 @@ def run_of(place: Path, recipe: AnyRecipe) -> Run | None:
     return run if run.manifest.recipe == recipe else None
 
 
-def is_of(run: Run, data: Labelled) -> bool:
+def is_of(run: Run, data: LabelledExamples) -> bool:
     """Say whether a run was made from these data, be they split as the run's were or otherwise."""
     try:
         sides = run.examples().sides
@@ -46,7 +46,7 @@ def is_of(run: Run, data: Labelled) -> bool:
     return as_then.fingerprint() == run.manifest.fingerprint
 
 
-def changes_since(run: Run, data: Labelled, name: str) -> str:
+def changes_since(run: Run, data: LabelledExamples, name: str) -> str:
     """Return sentences that say why a run of the same recipe gets another name, and what the two share.
 
     Parameters
@@ -73,7 +73,7 @@ def changes_since(run: Run, data: Labelled, name: str) -> str:
     )
 
 
-def _changed_files(run: Run, data: Labelled) -> str:
+def _changed_files(run: Run, data: LabelledExamples) -> str:
     sizes = run.examples().sizes
     now = dict(zip(data.files, data.file_facts(), strict=True))
     both = sizes.keys() & now.keys()

@@ -12,19 +12,20 @@ import numpy as np
 import torch
 from fastai.learner import Learner
 
-from analysis.data.labelled import Labelled
+from analysis.data.labelled import LabelledExamples
 from analysis.learner.loaded import Loaded
+from analysis.manifest import Statistics
 from analysis.progress import Report
 from analysis.recipes.base import RecipeBase
-from analysis.runs import Run, Statistics
+from analysis.runs import Run
 
 R = TypeVar("R", bound=RecipeBase)
-D = TypeVar("D", bound=Labelled)
+D = TypeVar("D", bound=LabelledExamples)
 L = TypeVar("L", bound=Loaded)
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A trained learner and what else its training gave.
 
     Attributes
@@ -71,7 +72,7 @@ class FitSteps(ABC, Generic[R, D, L]):
         """Return what the stages "train", "evaluate" and "probes" cost, in forward passes of one example."""
 
     @abstractmethod
-    def train(self, data: D, device: torch.device | None, report: Report) -> Trained:
+    def train(self, data: D, device: torch.device | None, report: Report) -> TrainingResult:
         """Train a learner."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ import torch
 
 from analysis.data.load import load_texts
 from analysis.data.texts import LabelledTexts
-from analysis.fitting.steps import FitSteps, Trained
+from analysis.fitting.steps import FitSteps, TrainingResult
 from analysis.learner.words.store import LoadedText, load_text, pooled_features
 from analysis.learner.words.train import train_text
 from analysis.progress import ProgressEvent, Report
@@ -51,14 +51,14 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, LoadedText]):
         training = self.recipe.freeze_epochs * (2 * shown + held) + self.recipe.epochs * (4 * shown + held)
         return {"train": training, "evaluate": held, "probes": shown + held}
 
-    def train(self, data: LabelledTexts, device: torch.device | None, report: Report) -> Trained:
+    def train(self, data: LabelledTexts, device: torch.device | None, report: Report) -> TrainingResult:
         """Train a learner."""
         learn, history, vocabulary = train_text(self.recipe, data, device, report)
 
         def keep(folder: Path) -> dict[str, str]:
             return {TOKENS: sha256(vocabulary.save(folder))}
 
-        return Trained(learn, history, keep)
+        return TrainingResult(learn, history, keep)
 
     def load(self, run: Run, data: LabelledTexts, device: torch.device) -> LoadedText:
         """Bring back what was saved, without reading the texts again."""

@@ -15,7 +15,7 @@ HEADS = ("linear", "book")
 
 
 @dataclass(frozen=True)
-class Recipe(RecipeBase):
+class ImageRecipe(RecipeBase):
     """How an image classifier is made.
 
     Attributes
@@ -65,7 +65,7 @@ class Recipe(RecipeBase):
             raise RecipeError("Random weights have no BatchNorm statistics to keep: train_bn must be true.")
 
     @classmethod
-    def for_source(cls, source: str, **changes: Any) -> Recipe:
+    def for_source(cls, source: str, **changes: Any) -> ImageRecipe:
         """Return the default recipe of a source, with `changes`; a change that is None is ignored."""
         one_of("source", source, SOURCES)
         values = {"source": source, **DEFAULTS[source], **given_fields(cls, source, changes)}

@@ -8,12 +8,12 @@ from typing import Any
 from analysis.data.source import SOURCES
 from analysis.data.texts import TEXT_SOURCES
 from analysis.recipes.base import RecipeError, one_of
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from analysis.recipes.words import TextRecipe
 
 __all__ = ["ALL_SOURCES", "AnyRecipe", "RecipeError", "recipe_for", "recipe_from"]
 
-AnyRecipe = Recipe | TextRecipe
+AnyRecipe = ImageRecipe | TextRecipe
 ALL_SOURCES = (*SOURCES, *TEXT_SOURCES)
 
 
@@ -26,10 +26,10 @@ def recipe_for(source: str, **changes: Any) -> AnyRecipe:
     return (
         TextRecipe.for_source(source, **changes)
         if source in TEXT_SOURCES
-        else Recipe.for_source(source, **changes)
+        else ImageRecipe.for_source(source, **changes)
     )
 
 
 def recipe_from(values: Mapping[str, Any]) -> AnyRecipe:
     """Return the recipe that a manifest holds; raises RecipeError, KeyError or TypeError for something else."""
-    return TextRecipe(**values) if values["source"] in TEXT_SOURCES else Recipe(**values)
+    return TextRecipe(**values) if values["source"] in TEXT_SOURCES else ImageRecipe(**values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +13,10 @@ import torch
 
 from analysis.data.source import LabelledImages
 from analysis.learner.loaded import Loaded, load_any
+from analysis.manifest import SCHEMA, read_manifest, write_manifest
 from analysis.predictions.file import stored_key, write_predictions
 from analysis.progress import ProgressEvent, Report, silent
-from analysis.runs import (
-    EXAMPLES,
-    MANIFEST,
-    PREDICTIONS,
-    SCHEMA,
-    WEIGHTS,
-    Manifest,
-    Run,
-    RunError,
-    read_manifest,
-    sha256,
-)
+from analysis.runs import EXAMPLES, PREDICTIONS, WEIGHTS, Run, RunError, sha256
 from analysis.writer import run_writer
 
 _NAMED = 10  # missing images that a sentence names
@@ -150,16 +139,6 @@ def _table(logits: torch.Tensor, answers: torch.Tensor, class_names: Sequence[st
             "probabilities": list(probabilities.float().numpy()),
         }
     )
-
-
-def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Write `manifest.json` in one step: a reader sees the old one or the new one."""
-    temporary = folder / f".{MANIFEST}.{os.getpid()}"
-    try:
-        temporary.write_text(manifest.to_json(), encoding="utf-8")
-        os.replace(temporary, folder / MANIFEST)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _key(run: Run) -> str:

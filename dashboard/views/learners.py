@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis.data.source import TASKS
 from analysis.predictions import Results, results_of
-from analysis.recipes.images import ARCHITECTURES, DEFAULTS, Recipe, RecipeError
+from analysis.recipes.images import ARCHITECTURES, DEFAULTS, ImageRecipe, RecipeError
 from analysis.recipes.registry import AnyRecipe
 from analysis.runs import Run, RunError, list_broken, open_run
 from dashboard.backend.images import service
@@ -63,7 +63,7 @@ def recipe_form() -> AnyRecipe | None:
         st.error("Name the folder that holds the pictures.")
         return None
     try:
-        return Recipe.for_source(
+        return ImageRecipe.for_source(
             source,
             task=task,
             path=path,
@@ -91,7 +91,7 @@ def results(run: Run) -> Results:
 
 def head_of(recipe: AnyRecipe) -> str:
     """Return the kind of head of a network; CAM is exact only for a linear one."""
-    return recipe.head if isinstance(recipe, Recipe) else {"wordcnn": "linear"}.get(recipe.arch, "fastai's")
+    return recipe.head if isinstance(recipe, ImageRecipe) else {"wordcnn": "linear"}.get(recipe.arch, "fastai's")
 
 
 run = chosen_run(kind=None)

@@ -23,7 +23,7 @@ from analysis.learner.images.weights import fetch_torchvision, load_lite, statis
 from analysis.learner.memory import keep_freed_memory
 from analysis.learner.training import TrainingError, TrainingProgress, best_device, check_finite
 from analysis.progress import ProgressEvent, Report, silent
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 
 _HEADS: dict[str, dict[str, Any]] = {"linear": {"concat_pool": False, "lin_ftrs": []}, "book": {}}
 _MAX_WORKERS = 8
@@ -34,7 +34,7 @@ def loader_workers(device: torch.device) -> int:
     return min(_MAX_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
 
 
-def build_learner(recipe: Recipe, dls: DataLoaders, pretrained: bool, report: Report = silent) -> Learner:
+def build_learner(recipe: ImageRecipe, dls: DataLoaders, pretrained: bool, report: Report = silent) -> Learner:
     """Return fastai's `vision_learner` for a recipe, on the DataLoaders' device.
 
     Parameters
@@ -64,7 +64,7 @@ def build_learner(recipe: Recipe, dls: DataLoaders, pretrained: bool, report: Re
 
 
 def train(
-    recipe: Recipe,
+    recipe: ImageRecipe,
     images: LabelledImages,
     device: torch.device | None = None,
     report: Report = silent,

@@ -20,7 +20,7 @@ from analysis.learner.images.finetune import build_learner, loader_workers
 from analysis.learner.training import best_device
 from analysis.learner.weights_file import check_weights, load_weights
 from analysis.progress import ProgressEvent, Report, silent
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from analysis.runs import Run, RunError
 
 _BATCH = 64
@@ -147,8 +147,8 @@ def load(run: Run, device: torch.device | str | None = None, verify: bool = True
     return LoadedLearner(run, learn)
 
 
-def _recipe_of(run: Run) -> Recipe:
+def _recipe_of(run: Run) -> ImageRecipe:
     recipe = run.manifest.recipe
-    if not isinstance(recipe, Recipe):
+    if not isinstance(recipe, ImageRecipe):
         raise RunError(f"{run.name} is a run of {run.manifest.kind}, not of images.")
     return recipe

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from analysis.commands.cli import main, run_path
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from analysis.runs import Run, RunError, runs_root
 from tests.tiny import REPOSITORY, fit_command
 
@@ -50,15 +50,15 @@ def test_a_finished_fit_says_where_the_run_is(
 @pytest.mark.parametrize(
     "recipe",
     [
-        Recipe.for_source("demo", epochs=2),
-        Recipe.for_source("pets", task="breeds", head="book", size=160, seed=4, base_lr=0.003),
-        Recipe.for_source("folder", path="/my photos", arch="resnet50", pretrained=False, batch_size=8),
+        ImageRecipe.for_source("demo", epochs=2),
+        ImageRecipe.for_source("pets", task="breeds", head="book", size=160, seed=4, base_lr=0.003),
+        ImageRecipe.for_source("folder", path="/my photos", arch="resnet50", pretrained=False, batch_size=8),
     ],
 )
-def test_the_options_of_a_recipe_ask_for_it(recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
-    asked: list[Recipe] = []
+def test_the_options_of_a_recipe_ask_for_it(recipe: ImageRecipe, monkeypatch: pytest.MonkeyPatch):
+    asked: list[ImageRecipe] = []
 
-    def remember(recipe: Recipe, *rest: object) -> None:
+    def remember(recipe: ImageRecipe, *rest: object) -> None:
         asked.append(recipe)
         raise RunError("enough")
 
@@ -260,7 +260,9 @@ def test_a_recipe_named_in_words_is_the_same_recipe():
     from analysis.commands.cli import _parser, _recipe
 
     for recipe in (
-        Recipe.for_source("pets", task="breeds", head="book", size=160, epochs=3, seed=7),
-        Recipe.for_source("folder", path="/a/b c", arch="resnet18", pretrained=False, batch_size=8, base_lr=0.003),
+        ImageRecipe.for_source("pets", task="breeds", head="book", size=160, epochs=3, seed=7),
+        ImageRecipe.for_source(
+            "folder", path="/a/b c", arch="resnet18", pretrained=False, batch_size=8, base_lr=0.003
+        ),
     ):
         assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe

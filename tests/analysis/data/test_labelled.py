@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from fastai.data.transforms import CategoryMap
 
-from analysis.data.labelled import DataError, Labelled
+from analysis.data.labelled import DataError, LabelledExamples
 from analysis.errors import CamLensError
 
 
-def examples(*labels: object) -> Labelled:
+def examples(*labels: object) -> LabelledExamples:
     names = tuple(f"row/{row}" for row in range(len(labels)))
-    return Labelled("table", "table", Path("x.csv"), names, labels, (False,) * len(labels))
+    return LabelledExamples("table", "table", Path("x.csv"), names, labels, (False,) * len(labels))
 
 
 @pytest.mark.parametrize("labels", [("sea", "sand", "sea", "Alps"), (True, False, True), (10, 9, 10)])

@@ -20,9 +20,10 @@ from analysis.fitting import fit as fit_module
 from analysis.fitting import images as fit_images
 from analysis.fitting.fit import fit
 from analysis.learner.probes.files import load_probes
+from analysis.manifest import MANIFEST
 from analysis.progress import ProgressEvent
-from analysis.recipes.images import Recipe
-from analysis.runs import MANIFEST, Run, RunError, check_digest, list_broken, list_runs, open_run
+from analysis.recipes.images import ImageRecipe
+from analysis.runs import Run, RunError, check_digest, list_broken, list_runs, open_run
 from tests.old_run import to_schema_1
 from tests.tiny import REPOSITORY, draw_pictures, fit_command, tiny_recipe
 
@@ -288,7 +289,7 @@ def test_real_breeds_with_the_books_head(pets_cache: Path, tmp_path: Path, monke
         )
 
     monkeypatch.setattr(fit_images, "load_images", some)
-    recipe = Recipe.for_source("pets", task="breeds", head="book", pretrained=False, size=64)
+    recipe = ImageRecipe.for_source("pets", task="breeds", head="book", pretrained=False, size=64)
     run = fit(recipe, tmp_path / "run")
     table = run.predictions()
     assert len(table) == sum(everything.valid[place] for place in places)

@@ -22,8 +22,9 @@ from analysis.fitting import words as fit_words
 from analysis.fitting.fit import fit
 from analysis.learner.probes.files import load_probes
 from analysis.learner.words.store import load_text, pooled_features
+from analysis.manifest import MANIFEST
 from analysis.progress import ProgressEvent
-from analysis.runs import MANIFEST, TOKENS, Run, RunError, check_digest, list_runs, open_run
+from analysis.runs import TOKENS, Run, RunError, check_digest, list_runs, open_run
 from analysis.sweeps import evaluation
 from analysis.sweeps.evaluation import evaluate
 from tests.old_run import to_schema_1

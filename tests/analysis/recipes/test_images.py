@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.recipes.images import Recipe, RecipeError
+from analysis.recipes.images import ImageRecipe, RecipeError
 
 
 def test_the_defaults_of_each_source():
-    demo, pets = Recipe.for_source("demo"), Recipe.for_source("pets")
+    demo, pets = ImageRecipe.for_source("demo"), ImageRecipe.for_source("pets")
     assert (demo.arch, demo.size, demo.task, demo.head, demo.pretrained) == (
         "efficientnet_lite0", 224, "species", "linear", True,
     )  # fmt: skip
@@ -19,20 +19,20 @@ def test_the_defaults_of_each_source():
     assert (pets.arch, pets.size, pets.epochs, pets.freeze_epochs, pets.seed, pets.base_lr, pets.train_bn) == (
         "resnet34", 224, 1, 1, 21, 2e-3, True,
     )  # fmt: skip
-    assert Recipe.for_source("folder", path="/x").task == "folder"
+    assert ImageRecipe.for_source("folder", path="/x").task == "folder"
 
 
 def test_the_packaged_weights_keep_their_statistics_in_every_source():
-    assert Recipe.for_source("pets", arch="efficientnet_lite0").train_bn is False
-    scratch = Recipe.for_source("pets", arch="efficientnet_lite0", pretrained=False)
+    assert ImageRecipe.for_source("pets", arch="efficientnet_lite0").train_bn is False
+    scratch = ImageRecipe.for_source("pets", arch="efficientnet_lite0", pretrained=False)
     assert (scratch.train_bn, scratch.base_lr) == (True, 2e-3)
-    assert Recipe.for_source("demo", base_lr=0.05).base_lr == 0.05
+    assert ImageRecipe.for_source("demo", base_lr=0.05).base_lr == 0.05
 
 
 def test_changes_that_are_none_are_ignored_and_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert Recipe.for_source("pets", size=None) == Recipe.for_source("pets")
-    assert Recipe.for_source("folder", path="mine").path == str(tmp_path / "mine")
+    assert ImageRecipe.for_source("pets", size=None) == ImageRecipe.for_source("pets")
+    assert ImageRecipe.for_source("folder", path="mine").path == str(tmp_path / "mine")
 
 
 @pytest.mark.parametrize(
@@ -55,26 +55,26 @@ def test_changes_that_are_none_are_ignored_and_paths_are_absolute(tmp_path: Path
 )
 def test_what_cannot_be_followed_is_refused(changes: dict[str, object], message: str):
     with pytest.raises(RecipeError, match=message):
-        Recipe(**changes)
+        ImageRecipe(**changes)
 
 
 def test_an_unknown_source_has_no_defaults():
     with pytest.raises(RecipeError, match="possible here: demo, pets, folder"):
-        Recipe.for_source("web")
+        ImageRecipe.for_source("web")
 
 
 def test_every_field_makes_another_folder_name():
-    base = Recipe.for_source("pets")
+    base = ImageRecipe.for_source("pets")
     other = {
         "source": "demo", "task": "breeds", "arch": "resnet18", "head": "book", "size": 160, "epochs": 2,
         "freeze_epochs": 0, "seed": 1, "batch_size": 32, "pretrained": False, "base_lr": 0.1, "train_bn": False,
     }  # fmt: skip
     names = {replace(base, **{key: value}).run_name() for key, value in other.items()}
-    names |= {base.run_name(), Recipe.for_source("folder", path="/a").run_name()}
-    assert len(names) == len(fields(Recipe)) + 1
+    names |= {base.run_name(), ImageRecipe.for_source("folder", path="/a").run_name()}
+    assert len(names) == len(fields(ImageRecipe)) + 1
 
 
 def test_names_are_readable_and_safe():
-    assert Recipe.for_source("pets").run_name().startswith("pets-species-resnet34-linear-224px-")
-    name = Recipe.for_source("folder", path="/home/me/My photos (2024)!").run_name()
+    assert ImageRecipe.for_source("pets").run_name().startswith("pets-species-resnet34-linear-224px-")
+    name = ImageRecipe.for_source("folder", path="/home/me/My photos (2024)!").run_name()
     assert name.startswith("folder-My-photos-2024-resnet34-linear-224px-")

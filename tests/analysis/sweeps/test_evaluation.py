@@ -19,11 +19,12 @@ from scipy.stats import entropy
 
 from analysis.commands.cli import main
 from analysis.learner.images.store import LoadedLearner, load
+from analysis.manifest import write_manifest
 from analysis.predictions import open_predictions
 from analysis.progress import ProgressEvent
 from analysis.runs import EXAMPLES, PREDICTIONS, WEIGHTS, Run, RunError, open_run, sha256
 from analysis.sweeps import evaluation
-from analysis.sweeps.evaluation import evaluate, missing_examples, predict, write_manifest
+from analysis.sweeps.evaluation import evaluate, missing_examples, predict
 from analysis.writer import run_writer
 from tests.old_run import to_schema_1
 from tests.tiny import draw_pictures

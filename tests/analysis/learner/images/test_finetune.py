@@ -21,7 +21,7 @@ from analysis.learner.images.dataloaders import items, make_dataloaders
 from analysis.learner.images.finetune import TrainingError, build_learner, train
 from analysis.learner.images.weights import load_lite, statistics
 from analysis.progress import ProgressEvent
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from tests.tiny import draw_pictures, tiny_recipe
 
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ def images(tiny_folder: Path) -> LabelledImages:
     return load_folder(tiny_folder)
 
 
-def learner(recipe: Recipe, images: LabelledImages) -> Learner:
+def learner(recipe: ImageRecipe, images: LabelledImages) -> Learner:
     dls = make_dataloaders(
         items(images, False), items(images, True), images.vocabulary(), recipe.size, statistics(recipe.arch), CPU
     )
@@ -145,14 +145,14 @@ def subset(images: LabelledImages, a_class: int) -> LabelledImages:
 
 def test_efficientnet_lite_tells_real_cats_from_dogs(pets_cache: Path):
     photos = subset(load_images("pets", "species"), 150)
-    recipe = Recipe.for_source("pets", arch="efficientnet_lite0", size=128, batch_size=32)
+    recipe = ImageRecipe.for_source("pets", arch="efficientnet_lite0", size=128, batch_size=32)
     _, history = train(recipe, photos)
     assert history[-1]["error_rate"] < 0.1
 
 
 def test_a_resnet34_from_scratch_learns_on_the_breeds(pets_cache: Path):
     photos = subset(load_images("pets", "breeds"), 3)
-    recipe = Recipe.for_source("pets", task="breeds", pretrained=False, size=64, batch_size=32)
+    recipe = ImageRecipe.for_source("pets", task="breeds", pretrained=False, size=64, batch_size=32)
     learn, history = train(recipe, photos)
     assert len(learn.dls.vocab) == 37
     assert [module.out_features for module in learn.model[1].modules() if isinstance(module, nn.Linear)] == [37]

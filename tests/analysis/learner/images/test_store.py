@@ -20,7 +20,7 @@ from analysis.learner.images.dataloaders import items, make_dataloaders
 from analysis.learner.images.finetune import train
 from analysis.learner.images.store import LoadedLearner, load
 from analysis.learner.weights_file import save_weights
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from analysis.runs import WEIGHTS, Run, RunError, open_run
 
 
@@ -147,6 +147,6 @@ def test_items_know_their_labels_and_strangers_are_refused(loaded: LoadedLearner
 
 def test_loading_keeps_the_species_vocabulary_of_booleans(tiny_run: Run, tmp_path: Path):
     shutil.copy(tiny_run.path / WEIGHTS, tmp_path)
-    recipe = Recipe.for_source("pets", arch="resnet18", pretrained=False, size=64)
+    recipe = ImageRecipe.for_source("pets", arch="resnet18", pretrained=False, size=64)
     manifest = replace(tiny_run.manifest, recipe=recipe, vocabulary=(False, True), class_names=("dog", "cat"))
     assert list(load(Run(tmp_path, manifest), "cpu").learn.dls.vocab) == [False, True]
