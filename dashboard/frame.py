@@ -17,16 +17,17 @@ from dashboard.backend.gone import ImageGone, ReviewGone
 from dashboard.backend.images import service
 from dashboard.backend.jobs.fit import FitJob
 from dashboard.backend.words import words_service
+from dashboard.figures.palette import Theme
 from dashboard.filters import clear_filters
+from dashboard.kinds import KINDS, PICTURES, REVIEWS, kind_of
 from dashboard.pages import page_file
 from dashboard.plain import plain
 
 UNKNOWN_NAMED = 5  # how many of a link's unknown values a warning names
-FIRST_PAGES = {"images": page_file("errors"), "words": page_file("reviews")}  # of each kind of run
 
 
-def theme() -> str:
-    """`"dark"` or `"light"`, as the browser shows the page."""
+def theme() -> Theme:
+    """Return the theme in which the browser shows the page."""
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
@@ -35,13 +36,10 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
     """Turn what a user can cause into a message on the page, and stop the page there."""
     try:
         yield
-    except (ImageGone, ImageError) as problem:
-        st.error(str(problem), title="This picture can't be shown", icon=":material/broken_image:")
-        st.page_link(page_file("errors"), label="Back to the errors", icon=":material/arrow_back:")
-        st.stop()
-    except ReviewGone as problem:
-        st.error(str(problem), title="This review can't be shown", icon=":material/article:")
-        st.page_link(page_file("reviews"), label="Back to the reviews", icon=":material/arrow_back:")
+    except (ImageGone, ImageError, ReviewGone) as problem:
+        kind = REVIEWS if isinstance(problem, ReviewGone) else PICTURES
+        st.error(str(problem), title=f"This {kind.noun} can't be shown", icon=kind.gone_icon)
+        st.page_link(page_file(kind.gallery), label=f"Back to {kind.gallery_name}", icon=":material/arrow_back:")
         st.stop()
     except CamLensError as problem:
         st.error(str(problem), title="This can't be shown", icon=":material/error:")
@@ -63,7 +61,7 @@ def chosen_run(kind: str | None = "images") -> Run:
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
     if asked in by_name and kind not in (None, by_name[asked].manifest.kind):
-        st.switch_page(FIRST_PAGES[by_name[asked].manifest.kind], query_params={state.RUN: asked})
+        st.switch_page(page_file(kind_of(by_name[asked]).gallery), query_params={state.RUN: asked})
     fitting = [run.name for run in runs if kind in (None, run.manifest.kind)]
     if not fitting:
         _offer_words() if kind == "words" else _first_start()
@@ -131,19 +129,16 @@ def _short(run: Run) -> str:
     if not run.name.startswith(name) or not re.fullmatch(r"(-\d+)?", number):
         return run.name
     which = name[-4:] + number
-    if recipe.kind == "words":
-        return f"Words: {recipe.source} · {recipe.arch} · {which}"
-    task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
-    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {which}"
+    return f"{kind_of(run).label(recipe)} · {which}"
 
 
 def _another_run() -> None:
-    """Forget the old learner's picture and filters: the new one may know neither."""
+    """Forget the old learner's example and filters: the new one may know neither."""
     st.query_params[state.RUN] = st.session_state[state.CHOSEN_RUN]
-    st.query_params.pop(state.IMAGE, None)
-    st.query_params.pop(state.REVIEW, None)
-    for key in (state.CURRENT_IMAGE, state.ERRORS_VIEW, state.CURRENT_REVIEW, state.REVIEWS_VIEW):
-        st.session_state.pop(key, None)
+    for kind in KINDS.values():
+        st.query_params.pop(kind.link, None)
+        st.session_state.pop(kind.current, None)
+        st.session_state.pop(kind.view, None)
     clear_filters()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from analysis.runs import Run
 from dashboard.backend.images import Resident, service
 from dashboard.images.chosen_image import ChosenImage
+from dashboard.kinds import image_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,12 +43,6 @@ class Experiments:
         """The class names, in the order of the network's outputs."""
         return self.run.manifest.class_names
 
-    @property
-    def other_class(self) -> int:
-        """The class that is compared with the predicted one: the true one of a mistake, else the runner-up."""
-        image = self.image
-        return image.runner_up if image.label is None or image.label == image.predicted else image.label
-
     def perform(self, name: object, experiment: Callable[[Subject, Resident], T]) -> T:
         """Return the result of an experiment, which runs once for each learner, picture and name."""
 
@@ -70,4 +65,4 @@ class Experiments:
 
     def picture(self) -> np.ndarray:
         """Return the picture as the network receives it, (S, S, 3) uint8."""
-        return service().decoded(self.run, self.image.id, self.run.manifest.recipe.size)
+        return service().decoded(self.run, self.image.id, image_recipe(self.run).size)

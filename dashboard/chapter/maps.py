@@ -142,7 +142,7 @@ def show_einsum(experiments: Experiments) -> None:
         f"Here: weights **{shape_text(scores.weight_shape)}** (c × k), activation "
         f"**{shape_text(scores.activation_shape)}** (k × i × j), scores **{shape_text(score_shape)}** (c × i × j)."
     )
-    pair = [image.predicted, experiments.other_class]
+    pair = [image.predicted, experiments.image.other_class]
     options = LayerViewOptions(smooth=False, theme=theme(), width=page_width(), opacity=0.55)
     st.plotly_chart(
         score_grid_figure(

@@ -70,7 +70,7 @@ def pair_chart(
         .legend(orient="bottom", symbolSize=160)
     )
     labels = base.mark_text(fontSize=11, color="black").encode(text="text:N")
-    return alt.layer(squares, labels).properties(width=alt.Step(52), height=alt.Step(26))
+    return alt.LayerChart(layer=[squares, labels], width=alt.Step(52), height=alt.Step(26))
 
 
 def spread_of_correlations(
@@ -111,4 +111,4 @@ def spread_of_correlations(
             x=alt.X("median:Q"), y=y, tooltip=[alt.Tooltip("median:Q", title="Median correlation", format=".3f")]
         )
     )
-    return alt.layer(bars, points).properties(height=alt.Step(26), width="container")
+    return alt.LayerChart(layer=[bars, points], height=alt.Step(26), width="container")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +24,7 @@ from dashboard.figures.picture import outline
 if TYPE_CHECKING:
     from analysis.explain.report.layers import LayerReport, MethodMap
 
+LineStyle = Literal["solid", "dashed"]
 DPI = 150
 CELL = 4.0  # inches: a panel with the gap beside it
 PANEL, GAP = 3.84, 0.12
@@ -99,9 +100,9 @@ def _box(
     return left / size[0], 1 - (top + height) / size[1], width / size[0], height / size[1]
 
 
-def _outlines(report: LayerReport, options: LayerViewOptions) -> list[tuple[str, np.ndarray, str, str]]:
+def _outlines(report: LayerReport, options: LayerViewOptions) -> list[tuple[str, np.ndarray, str, LineStyle]]:
     """Name, mask, colour and line style of the outlines that are wanted and there."""
-    known = (
+    known: tuple[tuple[str, np.ndarray | None, bool, str, LineStyle], ...] = (
         ("animal", report.mask, options.animal_outline, SKY, "solid"),
         ("shortcut", report.shortcut, options.shortcut_outline, ORANGE, "dashed"),
     )
@@ -185,7 +186,8 @@ def _draw_bar(figure: Figure, mapped: Axes, options: LayerViewOptions) -> None:
     numbers.set_powerlimits((-2, 4))  # a common factor at the end of the bar instead of long numbers
     ticks = MaxNLocator(TICKS, steps=[1, 2, 5, 10])
     bar = figure.colorbar(mapped.images[-1], cax=under, orientation="horizontal", ticks=ticks, format=numbers)
-    bar.solids.set_alpha(1)
+    if bar.solids is not None:
+        bar.solids.set_alpha(1)
     bar.outline.set_visible(False)
     under.tick_params(colors=ink.muted, labelsize=8)
     under.xaxis.offsetText.set(color=ink.muted, fontsize=8)

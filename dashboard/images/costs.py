@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.images.layer_controls import TITLES
 
 if TYPE_CHECKING:
+    from analysis.explain.engine.costs import Cost
     from analysis.explain.engine.prepared import Setup
     from analysis.explain.precision import PrecisionChoice
     from analysis.explain.report.layers import LayerReport
@@ -83,6 +84,6 @@ def _ms(value: float) -> str:
     return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
 
 
-def _forwards(cost) -> str:
+def _forwards(cost: Cost) -> str:
     value = cost.forwards
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

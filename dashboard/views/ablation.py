@@ -21,7 +21,8 @@ from dashboard.chapter.elements import show_code
 from dashboard.figures.ablation import OUTCOMES, pair_chart, spread_of_correlations
 from dashboard.figures.tiles import overlay
 from dashboard.frame import chosen_run, clear_messages, heed_link, theme
-from dashboard.images.chosen_image import ChosenImage, chosen_image, step_buttons
+from dashboard.images.chosen_image import ChosenImage, image_chooser
+from dashboard.kinds import image_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,7 +109,7 @@ def show_maps(
     results: Sequence[Effect],
 ) -> None:
     """Show the standard map and every changed one over the picture."""
-    photo = service().decoded(run, image.id, run.manifest.recipe.size)
+    photo = service().decoded(run, image.id, image_recipe(run).size)
     grid = st.grid(5, min_column_width=170, gap="medium")
     cell = grid.cell()
     cell.image(overlay(photo, standard), width="stretch", caption=STANDARD_CAPTION)
@@ -147,7 +148,7 @@ def show_combinations(
     else:
         with st.spinner("Computing the map…", show_time=True):
             (effect,), standard = effects_on(run, image, layer, "together", variants)
-        photo = service().decoded(run, image.id, run.manifest.recipe.size)
+        photo = service().decoded(run, image.id, image_recipe(run).size)
         first, second, text = st.columns([1, 1, 2], gap="medium", vertical_alignment="center")
         first.image(overlay(photo, standard), width="stretch", caption=STANDARD_CAPTION)
         if effect.values is not None:
@@ -246,17 +247,14 @@ def show_whole_set(run: Run, layer: str, changes: Sequence[Change]) -> None:
 run = chosen_run()
 st.title("Ablation")
 with clear_messages(run):
-    image = chosen_image(run)
+    image = image_chooser.choose(run)
     if image is None:
         st.stop()
     st.write(
         "Grad-CAM consists of small steps. On this page each step is left out or changed: some changes raise an "
         "error, some do no harm, and some give **another map without any message**."
     )
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        predicted = run.manifest.class_names[image.predicted]
-        st.markdown(f"**{image.name}** · predicted **{predicted}** ({image.probabilities[image.predicted]:.1%})")
-        step_buttons(run, image)
+    image_chooser.headline(run, image)
     with st.spinner("Loading the learner…", show_time=True):
         stages, overwritten = layers_of(run, image)
     names = stages if overwritten is None else [*stages, overwritten]

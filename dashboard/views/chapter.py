@@ -8,7 +8,7 @@ from dashboard import state
 from dashboard.chapter import gradients, hooks, maps
 from dashboard.chapter.experiments import Experiments
 from dashboard.frame import chosen_run, clear_messages
-from dashboard.images.chosen_image import chosen_image, step_buttons
+from dashboard.images.chosen_image import image_chooser
 
 PARTS = {
     "1–5 · Hooks": hooks.show,
@@ -19,17 +19,14 @@ PARTS = {
 run = chosen_run()
 st.title("Chapter")
 with clear_messages(run):
-    image = chosen_image(run)
+    image = image_chooser.choose(run)
     if image is None:
         st.stop()
     st.write(
         "The questions at the end of the book's chapter, in its order. Each answer is computed for this learner "
         "and this picture, on a copy of the network; the code shown is the code that ran."
     )
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        predicted = run.manifest.class_names[image.predicted]
-        st.markdown(f"**{image.name}** · predicted **{predicted}** ({image.probabilities[image.predicted]:.1%})")
-        step_buttons(run, image)
+    image_chooser.headline(run, image)
     experiments = Experiments(run, image)
     tabs = st.tabs(list(PARTS), key=state.PART, bind="query-params")
     for tab, show in zip(tabs, PARTS.values(), strict=True):

@@ -8,12 +8,13 @@ import streamlit as st
 from analysis.explain.studies.keepdim import KeepdimCase
 from dashboard import state
 from dashboard.backend.images import service
+from dashboard.chosen import explained
 from dashboard.components.page_width import page_width
 from dashboard.figures.keepdim import CELL, keepdim_figure, keepdim_table_chart
 from dashboard.figures.options import LayerViewOptions
 from dashboard.figures.overlay import CONFIG
 from dashboard.frame import chosen_run, clear_messages, heed_link, theme
-from dashboard.images.chosen_image import chosen_image, explained, step_buttons
+from dashboard.images.chosen_image import image_chooser
 
 BATCHES = (1, 2, 8, 16, 24, 32, 64)
 SIZES = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
@@ -56,16 +57,14 @@ run = chosen_run()
 st.title("Keepdim")
 with clear_messages(run):
     width = page_width()
-    image = chosen_image(run)
+    image = image_chooser.choose(run)
     if image is None:
         st.stop()
     st.write(
         "Grad-CAM weighs every channel by the mean of its gradient. The mean drops two dimensions unless it is "
         "told `keepdim=True`, and then PyTorch lines the weights up with the **columns** of the map."
     )
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{image.name}**")
-        step_buttons(run, image)
+    image_chooser.headline(run, image)
     with (
         heed_link(state.NETWORK, NETWORKS.values(), "network"),
         heed_link(state.INPUT_SIZE, [str(size) for size in SIZES], "input size"),

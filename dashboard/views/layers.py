@@ -7,9 +7,9 @@ import streamlit as st
 
 from analysis.explain.measures import METRICS
 from analysis.explain.report.layers import LayerReport, MethodMap
-from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.images import TwinEffect, service
+from dashboard.chosen import explained
 from dashboard.components.page_width import page_width
 from dashboard.figures.agreement import agreement_figure, agreement_table, place_figures
 from dashboard.figures.layers import layers_figure
@@ -18,11 +18,12 @@ from dashboard.figures.overlay import CONFIG
 from dashboard.figures.panels import comparable
 from dashboard.figures.probabilities import probabilities_chart
 from dashboard.frame import chosen_run, clear_messages, theme
-from dashboard.images.chosen_image import ChosenImage, chosen_image, explained, step_buttons
+from dashboard.images.chosen_image import ChosenImage, image_chooser
 from dashboard.images.costs import costs
 from dashboard.images.downloads import download_buttons
 from dashboard.images.layer_controls import TITLES, choose_methods, choose_view, display_controls
 from dashboard.images.method_progress import leave_others, progress, reader, stopped
+from dashboard.kinds import image_recipe
 from dashboard.pages import page_file
 
 WIDE = 900  # pixels: on a narrower page the photo stands under the maps, not beside them
@@ -39,45 +40,27 @@ TILE_NOTE = (
 FUSED_NOTE = "For the fused maps each layer is divided by its largest value first."
 
 
-def headline(run: Run, image: ChosenImage) -> None:
-    """The picture's name, what it is and what the learner took it for."""
-    names = run.manifest.class_names
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        sure = f"{image.probabilities[image.predicted]:.1%}"
-        if image.label is None:
-            st.markdown(f"**{image.name}** · predicted **{names[image.predicted]}** ({sure})")
-        else:
-            verdict = ":green-badge[right]" if image.label == image.predicted else ":red-badge[wrong]"
-            st.markdown(
-                f"**{image.name}** · true **{names[image.label]}** · predicted "
-                f"**{names[image.predicted]}** ({sure}) {verdict}"
-            )
-        step_buttons(run, image)
-
-
 def certificate(report: LayerReport) -> None:
     """Whether the last layer's CAM really adds up to the score it claims to explain, or why there is none."""
     if "cam" not in report.methods:
         return
-    row = next((row for row in reversed(report.rows) if row.maps["cam"].certificate is not None), None)
-    if row is None:
-        last = report.rows[-1]
-        if last.maps["cam"].note:
-            st.warning(f"{last.label} has no exact CAM. {last.maps['cam'].note}", icon=":material/rule:")
+    proofs = ((row, row.maps["cam"].certificate) for row in reversed(report.rows))
+    row, proof = next(((row, proof) for row, proof in proofs if proof is not None), (report.rows[-1], None))
+    note = row.maps["cam"].note
+    if proof is None:
+        if note:
+            st.warning(f"{row.label} has no exact CAM. {note}", icon=":material/rule:")
         return
-    cam = row.maps["cam"]
-    proof = cam.certificate
     score = "the difference of the logits" if isinstance(report.target, tuple) else "the logit"
     if proof.kind == "exact":
-        residual = f"residual {proof.residual:.1e}"
         st.success(
             f"CAM at {row.label} is exact: its mean plus the bias is {proof.mean_plus_bias:.4f}, {score} is "
-            f"{proof.logit:.4f} ({residual}).",
+            f"{proof.logit:.4f} (residual {proof.residual:.1e}).",
             icon=":material/verified:",
         )
     else:
         st.warning(
-            f"{row.label}: {cam.note} Its mean plus the bias is {proof.mean_plus_bias:.2f}, {score} is "
+            f"{row.label}: {note} Its mean plus the bias is {proof.mean_plus_bias:.2f}, {score} is "
             f"{proof.logit:.2f} (residual {proof.residual:.2f}).",
             icon=":material/rule:",
         )
@@ -144,10 +127,10 @@ run = chosen_run()
 st.title("Layers")
 with clear_messages(run):
     width = page_width()
-    image = chosen_image(run)
+    image = image_chooser.choose(run)
     if image is None:
         st.stop()
-    headline(run, image)
+    image_chooser.headline(run, image)
     methods = choose_methods()
     if not methods:
         st.info("Choose at least one method.", icon=":material/layers:")
@@ -190,7 +173,7 @@ with clear_messages(run):
         st.caption(f"Explained: **{report.target_label}**")
         certificate(report)
         layer_notes(report)
-        exact = run.manifest.recipe.head == "linear" and comparable(report.methods)
+        exact = image_recipe(run).head == "linear" and comparable(report.methods)
         st.caption((SCALE_NOTE if exact else "") + TILE_NOTE + (f" {FUSED_NOTE}" if fused else ""))
     if not beside:
         first, second = st.columns([1, 3] if width >= WIDE else 2)
@@ -199,7 +182,7 @@ with clear_messages(run):
         with second:
             probabilities_panel(report, image)
 
-    recipe = run.manifest.recipe
+    recipe = image_recipe(run)
     if report.shortcut is not None and recipe.source == "demo" and recipe.task == "species":
         effect = service().twin_effect(run, image.id)
         if effect is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pandas as pd
 import streamlit as st
 
@@ -19,6 +17,8 @@ from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
 from dashboard.filters import forget_filters
 from dashboard.frame import chosen_run, clear_messages, theme
+from dashboard.kinds import image_recipe
+from dashboard.learner_facts import how_it_was_made, result_metrics
 from dashboard.pages import page_file
 
 MANY_CLASSES = 12  # more than this and the matrix needs the whole width
@@ -48,7 +48,7 @@ def planted_panel(run: Run) -> None:
         },
         alt="Accuracy with and without the ball",
     )
-    if run.manifest.recipe.head != "linear" or not st.toggle(
+    if image_recipe(run).head != "linear" or not st.toggle(
         "Draw the ball away and measure",
         key=state.MEASURE,
         bind="query-params",
@@ -82,28 +82,26 @@ def planted_panel(run: Run) -> None:
     )
 
 
+def recipe_facts(run: Run) -> dict[str, str]:
+    """Return what the recipe of a learner of images says, by the names the page gives it."""
+    recipe = image_recipe(run)
+    head = {"linear": "linear (CAM is exact)", "book": "as in the book (CAM is an approximation)"}
+    return {
+        "Pictures": f"{recipe.source}, {recipe.task}" + (f", {recipe.path}" if recipe.path else ""),
+        "Network": f"{recipe.arch}, {'ImageNet weights' if recipe.pretrained else 'from scratch'}",
+        "Head": head[recipe.head],
+        "Input": f"{recipe.size} × {recipe.size} pixels",
+        "Fine-tune": f"{recipe.freeze_epochs} frozen + {recipe.epochs} full epochs, seed {recipe.seed}",
+    }
+
+
 run = chosen_run()
 with clear_messages(run):
-    manifest, recipe = run.manifest, run.manifest.recipe
-    table = predictions(run)
-    names = manifest.class_names
+    recipe, table, names = image_recipe(run), predictions(run), run.manifest.class_names
     matrix = table.confusion()
 
     st.title("Overview")
-    for note in manifest.notes:
-        st.info(note)
-    missing = manifest.results.get("missing", 0)
-    if missing:
-        st.warning(
-            f"{missing:,} of {manifest.counts['valid']:,} validation pictures were gone when the learner was "
-            "evaluated, and are left out here. `python -m analysis evaluate` names them."
-        )
-    cells = st.grid(5, min_column_width=140)
-    cells.metric("Accuracy", f"{table.accuracy:.1%}", help="Share of the validation pictures predicted right.")
-    cells.metric("Error rate", f"{1 - table.accuracy:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
-    cells.metric("Mistakes", f"{table.mistakes:,} of {len(table):,}")
-    cells.metric("Training pictures", f"{manifest.counts['train']:,}")
-    cells.metric("Classes", f"{len(names)}")
+    result_metrics(run)
 
     many = len(names) > MANY_CLASSES
     grid = st.grid(1 if many else 2, min_column_width=400, gap="large")
@@ -145,7 +143,7 @@ with clear_messages(run):
                 hide_index=True,
                 column_config={
                     "label": "True class",
-                    "predicted": "Taken for",
+                    "predicted": "Predicted as",
                     "count": "Mistakes",
                     "share": st.column_config.NumberColumn("Share of the class", format="percent"),
                 },
@@ -156,24 +154,4 @@ with clear_messages(run):
                 planted_panel(run)
     with wide:
         st.subheader("How it was made")
-        when = datetime.fromisoformat(manifest.created).strftime("%d %B %Y, %H:%M")
-        head = {"linear": "linear (CAM is exact)", "book": "as in the book (CAM is an approximation)"}
-        facts = {
-            "Pictures": f"{recipe.source}, {recipe.task}" + (f", {recipe.path}" if recipe.path else ""),
-            "Network": f"{recipe.arch}, {'ImageNet weights' if recipe.pretrained else 'from scratch'}",
-            "Head": head[recipe.head],
-            "Input": f"{recipe.size} × {recipe.size} pixels",
-            "Fine-tune": f"{recipe.freeze_epochs} frozen + {recipe.epochs} full epochs, seed {recipe.seed}",
-            "Trained on": manifest.device,
-            "When": when,
-            "dls.vocab": ", ".join(
-                f"{index}: {label}" + ("" if str(label) == name else f" ({name})")
-                for index, (label, name) in enumerate(zip(manifest.vocabulary, names, strict=True))
-            ),
-            "Kept in": str(run.path),
-        }
-        st.table(pd.DataFrame({"": facts.keys(), "value": facts.values()}), hide_index=True, hide_header=True)
-        st.dataframe(pd.DataFrame(list(manifest.history)), hide_index=True, alt="Losses after each epoch")
-        if manifest.counts["skipped"]:
-            with st.expander(f"{manifest.counts['skipped']:,} files were left out"):
-                st.dataframe(pd.DataFrame(run.examples().skipped, columns=["file", "why"]), hide_index=True)
+        how_it_was_made(run, recipe_facts(run))

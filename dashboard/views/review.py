@@ -9,18 +9,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from analysis.runs import Run
 from dashboard import state
-from dashboard.backend.words import Target, words_service
+from dashboard.backend.words import words_service
+from dashboard.chosen import explained
 from dashboard.components.review_text import review_text
 from dashboard.figures.probabilities import probabilities_chart
 from dashboard.figures.words_bars import word_bars
 from dashboard.figures.words_colours import word_colours
 from dashboard.figures.words_panels import shown_pieces, words_layers
 from dashboard.frame import chosen_run, clear_messages, theme
-from dashboard.images.chosen_image import explained
 from dashboard.plain import plain
-from dashboard.words.chosen_review import ChosenReview, chosen_review, review_steps
+from dashboard.words.chosen_review import ChosenReview, review_chooser
 from dashboard.words.own_review import typed_form
 from dashboard.words.what_if import edits_of, toggle_word, what_if_panel
 
@@ -30,19 +29,6 @@ if TYPE_CHECKING:
 CHANGED = 0.05  # probabilities that differ by more than rounding between devices and batch sizes
 EACH_SIDE = 12
 LENGTHS = {0: "1 to 4 words", 1: "1 word", 2: "2 words", 3: "3 words", 4: "4 words"}
-
-
-def headline(run: Run, review: ChosenReview) -> None:
-    """The review's name, what it is and what the learner took it for."""
-    names = run.manifest.class_names
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        taken = f"predicted **{plain(names[review.predicted])}** ({review.probabilities[review.predicted]:.1%})"
-        if review.label is None:
-            st.markdown(f"**{review.name}** · {taken}")
-        else:
-            verdict = ":green-badge[right]" if review.label == review.predicted else ":red-badge[wrong]"
-            st.markdown(f"**{plain(review.name)}** · true **{plain(names[review.label])}** · {taken} {verdict}")
-        review_steps(run, review)
 
 
 def certificate(report: WordsReport) -> None:
@@ -182,11 +168,11 @@ run = chosen_run("words")
 st.title("Review")
 with clear_messages(run):
     typed_form(opened=False)
-    review = chosen_review(run)
+    review = review_chooser.choose(run)
     if review is None:
         st.stop()
-    headline(run, review)
-    target: Target = explained(run, review)
+    review_chooser.headline(run, review)
+    target = explained(run, review)
     with st.spinner("Loading the learner and explaining the review…", show_time=True):
         report = words_service().report(run, review.id, target)
     if review.label is not None and np.abs(report.probabilities - review.probabilities).max() > CHANGED:

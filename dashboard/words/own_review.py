@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.backend.words import words_service
-from dashboard.words.chosen_review import go_to
+from dashboard.words.chosen_review import review_chooser
 
 LONGEST = 2_000_000  # characters; 100,000 words are 600,000
 
@@ -28,5 +28,5 @@ def typed_form(opened: bool) -> None:
         if not text.strip():
             st.warning("There is nothing to explain yet: type some words first.")
             return
-        go_to(words_service().keep_typed(text))
+        review_chooser.go_to(words_service().keep_typed(text))
         st.rerun()

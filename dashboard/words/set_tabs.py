@@ -16,11 +16,13 @@ from dashboard.frame import theme
 from dashboard.plain import plain
 
 if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
+
     from analysis.sweeps.words import WordSet
     from analysis.words import Lexicon
 
 EACH_SIDE = 15
-COLUMNS = {
+COLUMNS: dict[str, str | ColumnConfig | None] = {
     "word": "Word",
     "mean": st.column_config.NumberColumn("Mean contribution", format="%+.4f"),
     "low": st.column_config.NumberColumn("95 % from", format="%+.4f"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,10 @@ def open_view(home):
 
 
 def words(app: AppTest) -> str:
-    """Everything a page says in words."""
+    """Return everything a page says in words, as a reader sees it: without the escapes of Markdown."""
     lists = (app.title, app.subheader, app.markdown, app.caption, app.error, app.warning, app.info, app.success)
-    return "\n".join(str(element.value) for elements in lists for element in elements)
+    text = "\n".join(str(element.value) for elements in lists for element in elements)
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text)
 
 
 def sources(app: AppTest) -> str:

@@ -1,0 +1,145 @@
+"""The kinds of example that the pages show, pictures and reviews, and what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.predictions import SORTS
+from analysis.recipes.images import Recipe
+from analysis.recipes.registry import AnyRecipe
+from analysis.recipes.words import TextRecipe
+from analysis.runs import Run
+from dashboard import state
+
+
+@dataclass(frozen=True)
+class ExampleKind:
+    """One kind of example, as the pages that are the same for every kind need it.
+
+    Attributes
+    ----------
+    noun, plural : what a page calls one example, and several
+    gallery : the page that lists the examples, a name in `dashboard.pages.PAGES`
+    gallery_name : what a link to that page calls it
+    gallery_icon, gone_icon : Material symbols, of that link and of an example that is gone
+    detail : the page that an example of the gallery opens on
+    link : the query parameter that names an example
+    current : the session's key for the example looked at last
+    view : the session's key for the gallery's filters and order
+    search : the query parameter of the search field, and the field of `Browse` that it fills
+    search_label, search_help : the search field's label and tooltip
+    sorts : the orders of the gallery, with their labels
+    per_page : cards on one page of the gallery
+    nothing_to_show : what else a reader can do where there is no mistake
+    label : short text for a run in the sidebar, made from its recipe
+    """
+
+    noun: str
+    plural: str
+    gallery: str
+    gallery_name: str
+    gallery_icon: str
+    gone_icon: str
+    detail: str
+    link: str
+    current: str
+    view: str
+    search: Literal["name", "word"]
+    search_label: str
+    search_help: str
+    sorts: Mapping[str, str]
+    per_page: int
+    nothing_to_show: str
+    label: Callable[[AnyRecipe], str]
+
+
+def image_recipe(run: Run) -> Recipe:
+    """Return the recipe of a run of images.
+
+    Raises
+    ------
+    TypeError
+        When the run is of another kind.
+    """
+    return _of_images(run.manifest.recipe)
+
+
+def text_recipe(run: Run) -> TextRecipe:
+    """Return the recipe of a run of words.
+
+    Raises
+    ------
+    TypeError
+        When the run is of another kind.
+    """
+    return _of_words(run.manifest.recipe)
+
+
+def _of_images(recipe: AnyRecipe) -> Recipe:
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"This recipe is for {recipe.kind}, not for images.")
+    return recipe
+
+
+def _of_words(recipe: AnyRecipe) -> TextRecipe:
+    if not isinstance(recipe, TextRecipe):
+        raise TypeError(f"This recipe is for {recipe.kind}, not for words.")
+    return recipe
+
+
+def _image_label(recipe: AnyRecipe) -> str:
+    recipe = _of_images(recipe)
+    task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
+    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px"
+
+
+def _words_label(recipe: AnyRecipe) -> str:
+    return f"Words: {recipe.source} · {recipe.arch}"
+
+
+PICTURES = ExampleKind(
+    noun="picture",
+    plural="pictures",
+    gallery="errors",
+    gallery_name="the errors",
+    gallery_icon=":material/photo_library:",
+    gone_icon=":material/broken_image:",
+    detail="layers",
+    link=state.IMAGE,
+    current=state.CURRENT_IMAGE,
+    view=state.ERRORS_VIEW,
+    search="name",
+    search_label="File name contains",
+    search_help="Any part of the file name, upper and lower case alike.",
+    sorts=SORTS,
+    per_page=20,
+    nothing_to_show="Choose any picture in the gallery.",
+    label=_image_label,
+)
+REVIEWS = ExampleKind(
+    noun="review",
+    plural="reviews",
+    gallery="reviews",
+    gallery_name="the reviews",
+    gallery_icon=":material/forum:",
+    gone_icon=":material/article:",
+    detail="review",
+    link=state.REVIEW,
+    current=state.CURRENT_REVIEW,
+    view=state.REVIEWS_VIEW,
+    search="word",
+    search_label="Contains the word",
+    search_help="A whole word or a phrase, upper and lower case alike.",
+    sorts={**SORTS, "name": "Number of the review"},
+    per_page=12,
+    nothing_to_show="Choose any review in the gallery, or type one in.",
+    label=_words_label,
+)
+KINDS = {"images": PICTURES, "words": REVIEWS}  # by the kind that a run's recipe names
+
+
+def kind_of(run: Run) -> ExampleKind:
+    """Return the kind of a run's examples."""
+    return KINDS[run.manifest.kind]
