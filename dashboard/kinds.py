@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.predictions import SORTS
-from analysis.recipes.images import Recipe
+from analysis.recipes.images import ImageRecipe
 from analysis.recipes.registry import AnyRecipe
 from analysis.recipes.words import TextRecipe
 from analysis.runs import Run
@@ -55,7 +55,7 @@ class ExampleKind:
     label: Callable[[AnyRecipe], str]
 
 
-def image_recipe(run: Run) -> Recipe:
+def image_recipe(run: Run) -> ImageRecipe:
     """Return the recipe of a run of images.
 
     Raises
@@ -77,8 +77,8 @@ def text_recipe(run: Run) -> TextRecipe:
     return _of_words(run.manifest.recipe)
 
 
-def _of_images(recipe: AnyRecipe) -> Recipe:
-    if not isinstance(recipe, Recipe):
+def _of_images(recipe: AnyRecipe) -> ImageRecipe:
+    if not isinstance(recipe, ImageRecipe):
         raise TypeError(f"This recipe is for {recipe.kind}, not for images.")
     return recipe
 
