@@ -8,6 +8,7 @@ import pytest
 from analysis.explain.engine.costs import Cost
 from analysis.explain.engine.feature_map import LayerInfo
 from analysis.explain.engine.prepared import Setup
+from analysis.explain.measures import METRICS
 from analysis.explain.report.layers import LayerReport, LayerRow
 from analysis.explain.report.picture import MapNumbers, MethodMap
 
@@ -28,6 +29,16 @@ METHODS = {
     "scorecam": "Score-CAM",
     "fullgrad": "FullGrad",
 }
+
+
+MEASURED = {"correlation", "rank_correlation", "overlap_top20", "mass"}
+
+
+@pytest.fixture(autouse=True)
+def metrics_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave only the metrics that the report holds: one that is registered later changes no test here."""
+    for name in METRICS.keys() - MEASURED:
+        monkeypatch.delitem(METRICS, name)
 
 
 def numbers(peak: tuple[int, int], pet: float, shortcut: float) -> MapNumbers:

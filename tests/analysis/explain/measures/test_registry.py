@@ -12,6 +12,14 @@ from analysis.explain.measures.agreement import correlation, overlap_top, rank_c
 
 CAM, GRADCAM = np.array([[4.0, 1.0], [0.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 3.0]])
 MASK = np.array([[False, False], [False, True]])
+FIRST = ["correlation", "rank_correlation", "overlap_top20", "mass"]
+
+
+@pytest.fixture
+def only_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave only the metrics whose numbers a test knows: one that is registered later changes no test here."""
+    for name in METRICS.keys() - set(FIRST):
+        monkeypatch.delitem(METRICS, name)
 
 
 def gini(values: np.ndarray) -> float:
@@ -19,7 +27,7 @@ def gini(values: np.ndarray) -> float:
 
 
 def test_metrics_are_registered_under_their_own_names() -> None:
-    assert list(METRICS) == ["correlation", "rank_correlation", "overlap_top20", "mass"]
+    assert list(METRICS)[:4] == FIRST
     assert all(metric.name == name for name, metric in METRICS.items())
 
 
@@ -41,9 +49,11 @@ def test_its_numbers_lie_in_its_range_and_a_map_without_knowledge_reaches_chance
         given = {"map": rng.normal(size=(10, 10)), "reference": rng.normal(size=(10, 10)), "mask": mask}
         numbers.append(metric.of(given))
     assert metric.low <= min(numbers) <= max(numbers) <= metric.high
-    assert np.mean(numbers) == pytest.approx(metric.by_chance(given), abs=0.02)
+    chance = metric.by_chance(given)
+    assert chance is None or np.mean(numbers) == pytest.approx(chance, abs=0.02)
 
 
+@pytest.mark.usefixtures("only_the_first")
 def test_what_is_given_decides_what_is_measured() -> None:
     assert measure(map=GRADCAM, reference=CAM) == {
         "correlation": correlation(GRADCAM, CAM),
@@ -62,6 +72,7 @@ def test_maps_that_do_not_belong_together_are_refused() -> None:
         measure(map=CAM[0], reference=CAM[0])
 
 
+@pytest.mark.usefixtures("only_the_first")
 def test_a_new_metric_is_measured_without_another_line(monkeypatch: pytest.MonkeyPatch) -> None:
     new = Metric("gini", "Gini", frozenset({"map"}), gini, "Hand 2024", "1/4", "A quarter.")
     monkeypatch.setitem(METRICS, "gini", new)
