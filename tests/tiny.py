@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from analysis.data.demo.plan import DemoParameters
 from analysis.recipes.images import ImageRecipe
 from analysis.recipes.words import TextRecipe
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+FEW_PICTURES = DemoParameters(n_train=24, n_valid=12)
 
 
 def draw_pictures(folder: Path, count: int = 60) -> Path:

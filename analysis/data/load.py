@@ -80,7 +80,8 @@ def load_texts(
 
 
 def _load_demo(task: str, report: Report) -> LabelledImages:
-    from analysis.data.demo.dataset import demo_folder, make_demo, split_of
+    from analysis.data.demo.dataset import demo_folder, make_demo
+    from analysis.data.demo.truth import split_of
 
     def progress(done: int, total: int) -> None:
         report(ProgressEvent("data", f"Drawing picture {done} of {total}", done / total))

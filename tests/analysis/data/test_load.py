@@ -9,6 +9,7 @@ import pytest
 
 from analysis.data.demo import dataset as demo
 from analysis.data.demo.plan import DemoParameters
+from analysis.data.demo.truth import read_truth
 from analysis.data.labelled import DataError
 from analysis.data.load import load_images
 from analysis.progress import ProgressEvent
@@ -29,7 +30,7 @@ def test_the_demo_is_drawn_with_its_own_split(tmp_path: Path):
     images = load_images("demo", "species", report=events.append)
     assert tmp_path in images.root.parents
     assert (len(images.files), sum(images.valid)) == (12, 4)
-    truth = demo.truth(images.root.parent)
+    truth = read_truth(images.root.parent)
     for file, label, held in zip(images.files, images.labels, images.valid, strict=True):
         assert (images.root / file).is_file()
         assert label == (truth[file].species == "cat")

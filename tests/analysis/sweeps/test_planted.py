@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from analysis.data.demo.dataset import is_current, make_demo, truth, twin
+from analysis.data.demo.dataset import is_current, make_demo, twin
 from analysis.data.demo.plan import DemoParameters
+from analysis.data.demo.truth import read_truth
 from analysis.data.labelled import DataError
 from analysis.sweeps import planted
 
@@ -62,7 +63,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def effects(images: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     monkeypatch.setattr(planted, "twin", partial(twin, parameters=SMALL))
     monkeypatch.setattr(planted, "is_current", partial(is_current, parameters=SMALL))
-    rows = [row for row in truth(images.parent).values() if row.split == "valid"]
+    rows = [row for row in read_truth(images.parent).values() if row.split == "valid"]
     table = pd.DataFrame(
         {"path": [row.file for row in rows], "label": [row.species for row in rows], "predicted": "dog"}
     )
@@ -70,7 +71,7 @@ def effects(images: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
 
 
 def test_every_validation_picture_with_the_shortcut_is_measured(effects: pd.DataFrame, images: Path):
-    rows = truth(images.parent)
+    rows = read_truth(images.parent)
     assert set(effects["path"]) == {file for file, row in rows.items() if row.split == "valid" and row.shortcut}
     assert len(effects) == 8
     assert all(rows[row.path].species == row.label for row in effects.itertuples())
@@ -114,7 +115,7 @@ def test_only_the_demos_cats_and_dogs_have_the_shortcut(source: str, task: str, 
 
 
 def test_pictures_of_another_version_or_without_masks_are_refused(images: Path, monkeypatch: pytest.MonkeyPatch):
-    without = [row.file for row in truth(images.parent).values() if not row.shortcut]
+    without = [row.file for row in read_truth(images.parent).values() if not row.shortcut]
     learner = ColourLearner(images, pd.DataFrame({"path": without, "label": "cat", "predicted": "cat"}))
     with pytest.raises(DataError, match="drawn by another version of the demo. Fit the demo again"):
         planted.shortcut_effects(learner)  # the pictures are those of SMALL, not of the default parameters
