@@ -12,10 +12,10 @@ from dashboard.filters import is_narrowed
 def page(kind_name: str) -> None:
     import streamlit as st
 
+    from dashboard.example_kinds import EXAMPLE_KINDS
     from dashboard.filters import clear_filters, filters, forget_filters, show_pair
-    from dashboard.kinds import KINDS
 
-    st.session_state["seen"] = filters(KINDS[kind_name], ("cat", "dog"))
+    st.session_state["seen"] = filters(EXAMPLE_KINDS[kind_name], ("cat", "dog"))
     st.button("clear", on_click=clear_filters)
     st.button("pair", on_click=show_pair, args=("cat", "dog"))
     st.button("forget", on_click=forget_filters)

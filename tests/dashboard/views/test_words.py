@@ -17,7 +17,7 @@ def test_the_words_of_the_set(open_words, tiny_words_run):
         tiny_words_run.path.parent.parent / "words", ignore_errors=True
     )  # a browser test may have weighed them before
     app = open_words("words")
-    labelled(app.button, "Weigh the words").click().run()
+    labelled(app.button, "Explain every word").click().run()
     assert set_board().current.wait(120)
     assert set_board().current.error is None
     app.run()

@@ -5,30 +5,25 @@ from __future__ import annotations
 import pytest
 
 from analysis.predictions import Browse
-from dashboard.kinds import KINDS, PICTURES, REVIEWS, image_recipe, kind_of, text_recipe
+from dashboard.example_kinds import EXAMPLE_KINDS, PICTURES, REVIEWS, example_kind, image_recipe, text_recipe
 from dashboard.pages import page_file
 
 
 def test_a_run_belongs_to_the_kind_of_its_recipe(tiny_run, tiny_words_run):
-    assert kind_of(tiny_run) is PICTURES
-    assert kind_of(tiny_words_run) is REVIEWS
+    assert example_kind(tiny_run) is PICTURES
+    assert example_kind(tiny_words_run) is REVIEWS
 
 
 def test_a_recipe_of_the_other_kind_is_refused(tiny_run, tiny_words_run):
     assert image_recipe(tiny_run).size == 64
     assert text_recipe(tiny_words_run).max_tokens == 30
-    with pytest.raises(TypeError, match="for words, not for images"):
+    with pytest.raises(TypeError, match="of words, not of images"):
         image_recipe(tiny_words_run)
-    with pytest.raises(TypeError, match="for images, not for words"):
+    with pytest.raises(TypeError, match="of images, not of words"):
         text_recipe(tiny_run)
 
 
-def test_the_sidebar_s_label_tells_what_sets_recipes_apart(tiny_run, tiny_words_run):
-    assert PICTURES.label(tiny_run.manifest.recipe) == "folder · linear · 64 px"
-    assert REVIEWS.label(tiny_words_run.manifest.recipe) == "Words: table · wordcnn"
-
-
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", EXAMPLE_KINDS.values(), ids=EXAMPLE_KINDS)
 def test_a_kind_names_pages_and_fields_that_exist(kind):
     assert page_file(kind.gallery) != page_file(kind.detail)
     assert hasattr(Browse(), kind.search)
@@ -36,5 +31,5 @@ def test_a_kind_names_pages_and_fields_that_exist(kind):
 
 
 def test_two_kinds_share_no_session_key():
-    keys = [key for kind in KINDS.values() for key in (kind.link, kind.current, kind.view, kind.search)]
+    keys = [key for kind in EXAMPLE_KINDS.values() for key in (kind.link, kind.current, kind.view, kind.search)]
     assert len(keys) == len(set(keys))
