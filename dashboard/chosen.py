@@ -14,8 +14,8 @@ from analysis.predictions import Browse
 from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
+from dashboard.example_kinds import ExampleKind
 from dashboard.frame import heed_link
-from dashboard.kinds import ExampleKind
 from dashboard.pages import page_file
 from dashboard.plain import plain
 

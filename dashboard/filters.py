@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.predictions import Browse
 from dashboard import state
-from dashboard.kinds import ExampleKind
+from dashboard.example_kinds import ExampleKind
 
 FULL_RANGE = (0.0, 1.0)
 FILTERS = (

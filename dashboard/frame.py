@@ -17,13 +17,14 @@ from dashboard.backend.gone import ImageGone, ReviewGone
 from dashboard.backend.images import service
 from dashboard.backend.jobs.fit import FitJob
 from dashboard.backend.words import words_service
+from dashboard.example_kinds import EXAMPLE_KINDS, PICTURES, REVIEWS
 from dashboard.figures.palette import Theme
 from dashboard.filters import clear_filters
-from dashboard.kinds import KINDS, PICTURES, REVIEWS, kind_of
 from dashboard.pages import page_file
 from dashboard.plain import plain
 
 UNKNOWN_NAMED = 5  # how many of a link's unknown values a warning names
+FIRST_PAGES = {"images": page_file("errors"), "words": page_file("reviews")}  # of each kind of run
 
 
 def theme() -> Theme:
@@ -33,7 +34,7 @@ def theme() -> Theme:
 
 @contextmanager
 def clear_messages(run: Run | None = None) -> Iterator[None]:
-    """Turn what a user can cause into a message on the page, and stop the page there."""
+    """Show an error that a user can cause as a message on the page, and stop the page there."""
     try:
         yield
     except (ImageGone, ImageError, ReviewGone) as problem:
@@ -50,10 +51,11 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
 
 
 def chosen_run(kind: str | None = "images") -> Run:
-    """The run the sidebar names, of "images", of "words", or None for either.
+    """Return the run that the sidebar names, of "images", of "words", or of either kind for None.
 
     A link or a choice that names a run of the other kind leads to that kind's first page. Without any run of
-    images it starts the demo's, without one of words it offers to train one; it shows the progress and stops.
+    images it starts the fine-tune of the demo, without one of words it offers to train one; it shows the
+    progress and stops the page.
     """
     for sentence in restore_runs():
         st.toast(sentence, icon=":material/restore:")
@@ -61,7 +63,7 @@ def chosen_run(kind: str | None = "images") -> Run:
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
     if asked in by_name and kind not in (None, by_name[asked].manifest.kind):
-        st.switch_page(page_file(kind_of(by_name[asked]).gallery), query_params={state.RUN: asked})
+        st.switch_page(FIRST_PAGES[by_name[asked].manifest.kind], query_params={state.RUN: asked})
     fitting = [run.name for run in runs if kind in (None, run.manifest.kind)]
     if not fitting:
         _offer_words() if kind == "words" else _first_start()
@@ -85,11 +87,14 @@ def chosen_run(kind: str | None = "images") -> Run:
         if _short(by_name[name]) != name:
             st.caption(name)
         if asked and asked not in by_name:
-            st.warning(f"The link names the learner “{asked[:80]}”, which is not here. This is another one.")
+            st.warning(
+                f"The link names the learner “{plain(asked[:80])}”, which is not in the cache. "
+                "The page shows another one."
+            )
         job = service().jobs.current
         if job is not None:
             job_progress(job)
-    # In every link, also for the newest learner: after a newer one the link has to mean the same.
+    # Every link names its learner, so that it means the same when there is a newer one.
     if st.query_params.get(state.RUN) != name:
         st.query_params[state.RUN] = name
     run = by_name[name]
@@ -99,7 +104,7 @@ def chosen_run(kind: str | None = "images") -> Run:
 
 @contextmanager
 def heed_link(key: str, known: Collection[str], what: str) -> Iterator[None]:
-    """Name what the link asks for and does not exist, in a warning above the control that the block draws.
+    """Warn of values in the link that do not exist, above the control that the block draws.
 
     The control takes the known values of the link, or its default where there are none. Streamlit removes the
     unknown ones from the link at once, so they are remembered: the warning stays until the control is changed
@@ -122,20 +127,23 @@ def heed_link(key: str, known: Collection[str], what: str) -> Iterator[None]:
 
 
 def _short(run: Run) -> str:
-    """A name that fits the sidebar: a run's own where a person gave it one, else what tells it apart."""
+    """Return a name that fits the sidebar: the run's own where a person chose it, else its recipe in short."""
     recipe = run.manifest.recipe
     name = recipe.run_name()
     number = run.name.removeprefix(name)  # of a later run of the recipe, on changed data
     if not run.name.startswith(name) or not re.fullmatch(r"(-\d+)?", number):
         return run.name
     which = name[-4:] + number
-    return f"{kind_of(run).label(recipe)} · {which}"
+    if recipe.kind == "words":
+        return f"Words: {recipe.source} · {recipe.arch} · {which}"
+    task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
+    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {which}"
 
 
 def _another_run() -> None:
     """Forget the old learner's example and filters: the new one may know neither."""
     st.query_params[state.RUN] = st.session_state[state.CHOSEN_RUN]
-    for kind in KINDS.values():
+    for kind in EXAMPLE_KINDS.values():
         st.query_params.pop(kind.link, None)
         st.session_state.pop(kind.current, None)
         st.session_state.pop(kind.view, None)
@@ -145,7 +153,7 @@ def _another_run() -> None:
 def _first_start() -> None:
     st.title("CAM Lens")
     st.write(
-        "The first start draws a small set of cats and dogs, fine-tunes a classifier on it and looks for its "
+        "The first start draws a small set of cats and dogs, fine-tunes a classifier on it and finds its "
         "mistakes. This takes a minute or two and happens only once."
     )
     jobs = service().jobs
@@ -170,8 +178,8 @@ def _first_start() -> None:
 def _offer_words() -> None:
     st.title("Words")
     st.write(
-        "The same lens for text: **which words of a movie review decide its sentiment?** It takes a learner for "
-        "words, and there is none yet."
+        "The same lens for text: **which words of a movie review decide its sentiment?** The pages of words need "
+        "a learner for words, and there is none yet."
     )
     job = service().jobs.current
     if job is not None:
@@ -181,7 +189,7 @@ def _offer_words() -> None:
     st.write(
         "The default reads 25,000 IMDb reviews that came with the installation, so nothing is downloaded, and "
         "trains a small convolutional network for which CAM over words is exact. It takes about 3 minutes on two "
-        "CPU cores; the other pages go on meanwhile."
+        "CPU cores; you can use the other pages meanwhile."
     )
     if st.button("Train a learner for words", type="primary", icon=":material/model_training:"):
         service().jobs.start(["--source", "reviews"])
@@ -199,7 +207,7 @@ def _watch(job: FitJob) -> None:
 
 
 def job_progress(job: FitJob) -> None:
-    """The progress bar of a fine-tune; once it has ended, what came of it."""
+    """Show the progress bar of a fine-tune or, once it has ended, its result."""
     if job.running:
         _watch(job)
     elif job.error:

@@ -11,9 +11,9 @@ from analysis.predictions import Browse, Predictions
 from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
+from dashboard.example_kinds import ExampleKind, example_kind
 from dashboard.filters import clear_filters, filters, is_narrowed
 from dashboard.frame import heed_link
-from dashboard.kinds import ExampleKind, kind_of
 from dashboard.pages import page_file
 
 
@@ -37,7 +37,7 @@ def gallery(
     draw : draws the cards of the rows, given with the view, and returns the id of the one that was clicked.
     links : draws more links at the end of the line with the counts.
     """
-    kind, table = kind_of(run), predictions(run)
+    kind, table = example_kind(run), predictions(run)
     names = run.manifest.class_names
     with (
         heed_link(state.TRUE_CLASS, names, "true class"),

@@ -10,12 +10,12 @@ import streamlit as st
 
 from analysis.runs import Run
 from dashboard.backend.caches import predictions
-from dashboard.kinds import kind_of
+from dashboard.example_kinds import example_kind
 
 
 def result_metrics(run: Run) -> None:
     """Show the notes of the run, and its accuracy, mistakes and counts as metrics."""
-    manifest, table, kind = run.manifest, predictions(run), kind_of(run)
+    manifest, table, kind = run.manifest, predictions(run), example_kind(run)
     for note in manifest.notes:
         st.info(note)
     missing = manifest.results.get("missing", 0)
@@ -36,7 +36,7 @@ def result_metrics(run: Run) -> None:
 
 def how_it_was_made(run: Run, facts: Mapping[str, str]) -> None:
     """Show the facts of the recipe, where and when it was followed, the losses, and what was left out."""
-    manifest, kind = run.manifest, kind_of(run)
+    manifest, kind = run.manifest, example_kind(run)
     rows = {
         **facts,
         "Trained on": manifest.device,

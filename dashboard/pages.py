@@ -1,4 +1,4 @@
-"""Every page of the dashboard: its file, its address, its place in the sidebar."""
+"""The list of the dashboard's pages: file, address and place in the sidebar of each."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ PAGES = (
         "Keepdim",
         "Learn",
         ":material/compress:",
-        "The same picture: what becomes of the map when keepdim=True is left out.",
+        "The same picture: what happens to the map when keepdim=True is left out.",
     ),
     PageEntry(
         "ablation",

@@ -1,7 +1,7 @@
-"""Names of everything that stands in the page's link or in a browser session's state.
+"""The names of query parameters, and of values in the state of a browser session.
 
-The names in the first block are query parameters: they are part of every link a user shares, so a name
-that is changed here breaks links that lie in somebody's notes.
+The names in the first block are query parameters. They are part of every link that a user shares, so a change
+of one breaks the links that people have kept.
 """
 
 from __future__ import annotations

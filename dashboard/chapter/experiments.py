@@ -11,8 +11,8 @@ import numpy as np
 
 from analysis.runs import Run
 from dashboard.backend.images import Resident, service
+from dashboard.example_kinds import image_recipe
 from dashboard.images.chosen_image import ChosenImage
-from dashboard.kinds import image_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor

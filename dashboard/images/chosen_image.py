@@ -10,7 +10,7 @@ import streamlit as st
 from analysis.runs import Run
 from dashboard.backend.images import UPLOAD, service
 from dashboard.chosen import Chooser, ChosenExample
-from dashboard.kinds import PICTURES
+from dashboard.example_kinds import PICTURES
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ NAMES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 def costs_table(report: LayerReport) -> pd.DataFrame:
-    """One line for each pass and method: milliseconds, and how many plain float32 predictions that is."""
+    """Return one row for each pass and method: its time, and how many plain float32 predictions take that time."""
     spent = {cost.what: cost for cost in report.costs}
     lines = []
     for what in ("forward", "backward", *report.methods):
@@ -39,7 +39,7 @@ def costs_table(report: LayerReport) -> pd.DataFrame:
 
 
 def setup_sentence(setup: Setup, measured: PrecisionChoice | None) -> str:
-    """How the network was run, how much that saved, and what Auto chose and why."""
+    """Return in words how the network was run, how much faster that is, and what Auto chose and why."""
     how = [NAMES.get(setup.precision, setup.precision)]
     how.append("channels-last layout" if setup.channels_last else "the usual memory layout")
     if setup.folded:
@@ -56,8 +56,8 @@ def setup_sentence(setup: Setup, measured: PrecisionChoice | None) -> str:
     return words
 
 
-def costs(report: LayerReport, measured: PrecisionChoice | None) -> None:
-    """The table and the sentence."""
+def show_costs(report: LayerReport, measured: PrecisionChoice | None) -> None:
+    """Show the table, and the sentence below it."""
     st.subheader("What it cost")
     st.caption(
         "One forward is one plain float32 prediction of this picture by the network as it is. All methods and "

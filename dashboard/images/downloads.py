@@ -15,7 +15,7 @@ from dashboard.images.layer_controls import TITLES
 
 
 def raw_maps(report: LayerReport, image: str, method: str | None, fused: Sequence[MethodMap]) -> bytes:
-    """The signed maps of all chosen methods, and the fused maps where they are shown, as an NPZ file."""
+    """Return an NPZ file of the signed maps of all chosen methods, and of the fused maps where they are shown."""
     file = io.BytesIO()
     save_report(file, report, image, method or "", fused)
     return file.getvalue()
@@ -24,7 +24,7 @@ def raw_maps(report: LayerReport, image: str, method: str | None, fused: Sequenc
 def download_buttons(
     report: LayerReport, image: str, options: LayerViewOptions, method: str | None, fused: Sequence[MethodMap]
 ) -> None:
-    """The view shown as a PNG, all raw maps as NPZ; `image` is the picture's name."""
+    """Show the buttons for the view as a PNG and for the raw maps as NPZ; `image` is the picture's name."""
     stem = image.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace(" ", "-")
     if method is None:
         st.download_button(

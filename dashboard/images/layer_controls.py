@@ -23,7 +23,7 @@ PRECISIONS = {AUTO: "Auto", "fp32": "float32", "bf16": "bfloat16"}
 
 @dataclass(frozen=True)
 class Choice:
-    """What to compute and which of the two views to show it in; `method` is that of the second view."""
+    """What to compute, and in which of the two views to show it; `method` is the one of the second view."""
 
     methods: tuple[str, ...]
     precision: str
@@ -31,7 +31,7 @@ class Choice:
 
 
 def choose_methods() -> tuple[str, ...]:
-    """The methods to compute, in the order in which they were chosen; none where all were taken out."""
+    """Return the methods to compute, in the order in which they were chosen; empty where all were removed."""
     with heed_link(state.METHODS, TITLES.values(), "method"):
         return tuple(
             st.multiselect(
@@ -43,14 +43,14 @@ def choose_methods() -> tuple[str, ...]:
                 bind="query-params",
                 wrap=True,
                 help="One panel each, in this order. All of them share one forward and one backward pass; those "
-                "that run the network many times are computed beside the page and can be stopped. The Methods "
+                "that run the network many times are computed in the background and can be stopped. The Methods "
                 "page says what each does.",
             )
         )
 
 
 def choose_view(methods: tuple[str, ...]) -> Choice:
-    """Which of the two views, and the precision."""
+    """Return the choice of the view and of the precision."""
     with heed_link(state.VIEW, (SIDE_BY_SIDE, ONE_METHOD), "view"):
         view = st.segmented_control(
             "View",
@@ -82,13 +82,13 @@ def choose_view(methods: tuple[str, ...]) -> Choice:
             bind="query-params",
             width=120,
             help="What the network computes in. Auto takes bfloat16 where it was measured to be faster here with "
-            "the same maps; below the maps stands what it chose and why.",
+            "the same maps; the page says below the maps what it chose and why.",
         )
     return Choice(methods, precision, method)
 
 
 def display_controls(report: LayerReport, choice: Choice, width: int, place: DeltaGenerator) -> LayerViewOptions:
-    """How the maps are drawn; opacity and outlines are set within the figure."""
+    """Return how the maps are drawn; opacity and outlines are set inside the figure."""
     labels = [row.label for row in report.rows]
     layer, same = len(labels) - 1, False
     with place:
@@ -102,8 +102,8 @@ def display_controls(report: LayerReport, choice: Choice, width: int, place: Del
                     key=state.LAYER,
                     bind="query-params",
                     width=230,
-                    help="Where the slider above the maps stands when they are drawn. The slider itself asks the "
-                    "server for nothing.",
+                    help="The layer at which the slider above the maps starts. Moving the slider does not "
+                    "need the server.",
                 )
         relu = st.toggle(
             "ReLU",
@@ -130,7 +130,7 @@ def display_controls(report: LayerReport, choice: Choice, width: int, place: Del
                 "CAM and Grad-CAM on one scale",
                 key=state.SAME_SCALE,
                 bind="query-params",
-                help="CAM and Grad-CAM are brought into one unit and drawn with one range of colours, so that "
+                help="CAM and Grad-CAM are converted to one unit and drawn with one range of colours, so that "
                 "their values can be compared. The other methods have units of their own.",
             )
     return LayerViewOptions(

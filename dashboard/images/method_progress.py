@@ -1,4 +1,4 @@
-"""Slow methods on the Layers page: how far they are, a button that stops one, and a way to go on."""
+"""Slow methods on the Layers page: their progress, a button that stops each, and one that resumes it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from dashboard.backend.jobs.maps import Work
 from dashboard.backend.map_store import Shown
 from dashboard.images.layer_controls import TITLES
 
-EVERY = 0.7  # seconds between two looks at a work
-REDRAW = 4.0  # seconds between two new figures while layers come in: each loses the zoom
+EVERY = 0.7  # seconds between two looks at the progress
+REDRAW = 4.0  # seconds between two new figures while maps arrive: each new figure loses the zoom
 
 
 def reader() -> str:
-    """This browser session's name among those that wait for works."""
+    """Return the name of this browser session, by which work knows who waits for it."""
     return st.session_state.setdefault(state.READER, uuid.uuid4().hex)
 
 
 def stopped(keys: dict[str, object]) -> frozenset[str]:
-    """The methods, of those given with their works' keys, that this session has stopped."""
+    """Return the methods that this session has stopped, of those given with the keys of their work."""
     marked = st.session_state.get(state.STOPPED, set())
     return frozenset(method for method, key in keys.items() if key in marked)
 
 
 def leave_others(keys: dict[str, object]) -> None:
-    """Give up the works that this session waited for before and does not show any more."""
+    """Stop waiting for work that this session asked for before and does not show any more."""
     before = st.session_state.get(state.WAITING, frozenset())
     now = frozenset(keys.values())
     service().maps.works.leave(reader(), before - now)
@@ -37,7 +37,7 @@ def leave_others(keys: dict[str, object]) -> None:
 
 
 def progress(shown: Shown, keys: dict[str, object]) -> None:
-    """Progress bars with their Stop buttons, and the methods that were stopped."""
+    """Show progress bars with their Stop buttons, and the methods that were stopped."""
     if shown.works:
         _bars(shown.works, keys, {name: _layers(work) for name, work in shown.works.items()}, time.monotonic())
     for method in shown.stopped:

@@ -18,11 +18,11 @@ from dashboard.backend.images import Resident, service
 from dashboard.backend.set_jobs.ablation import AblationJob, board
 from dashboard.backend.set_jobs.ablation_results import pictures_csv, set_results
 from dashboard.chapter.elements import show_code
+from dashboard.example_kinds import image_recipe
 from dashboard.figures.ablation import OUTCOMES, pair_chart, spread_of_correlations
 from dashboard.figures.tiles import overlay
 from dashboard.frame import chosen_run, clear_messages, heed_link, theme
 from dashboard.images.chosen_image import ChosenImage, image_chooser
-from dashboard.kinds import image_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -23,8 +23,8 @@ with clear_messages(run):
     if image is None:
         st.stop()
     st.write(
-        "The questions at the end of the book's chapter, in its order. Each answer is computed for this learner "
-        "and this picture, on a copy of the network; the code shown is the code that ran."
+        "These are the questions at the end of the book's chapter, in its order. Each answer is computed for "
+        "this learner and this picture, on a copy of the network; the code shown is the code that ran."
     )
     image_chooser.headline(run, image)
     experiments = Experiments(run, image)

@@ -1,4 +1,4 @@
-"""The book's further research: what becomes of the map when `keepdim=True` is left out."""
+"""The book's further research: what happens to the map when `keepdim=True` is left out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dashboard.images.chosen_image import image_chooser
 
 BATCHES = (1, 2, 8, 16, 24, 32, 64)
 SIZES = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
-TWO_COLUMNS = 800  # pixels: below that the two ways stand one below the other
+TWO_COLUMNS = 800  # pixels: on a narrower page the two ways are one below the other
 NETWORKS = {"learner": "This learner", "resnet34": "The chapter's resnet34, untrained"}
 VERDICTS = {
     "raises": "Without `keepdim=True` PyTorch raises an error.",
@@ -28,12 +28,12 @@ VERDICTS = {
 
 
 def shape(case: KeepdimCase) -> str:
-    """The activations' shape, as "64 × 64 × 64"."""
+    """Return the shape of the activations, as "64 × 64 × 64"."""
     return " × ".join(str(dim.activations) for dim in case.right_alignment)
 
 
 def alignment(case: KeepdimCase, with_keepdim: bool) -> pd.DataFrame:
-    """The sizes under one another as PyTorch aligns them, from the right."""
+    """Return the sizes one below the other as PyTorch aligns them, from the right."""
     dims = case.right_alignment if with_keepdim else case.alignment
     rows = {
         "weights": ["—" if dim.weights is None else str(dim.weights) for dim in dims],
@@ -45,7 +45,7 @@ def alignment(case: KeepdimCase, with_keepdim: bool) -> pd.DataFrame:
 
 
 def steps(case: KeepdimCase, with_keepdim: bool) -> None:
-    """The lines of the recipe and the shapes they give, then how the product aligns."""
+    """Show the lines of code and the shapes of their results, then how the product aligns."""
     st.markdown("**with** `keepdim=True`" if with_keepdim else "**without** `keepdim`")
     lines = case.right_steps if with_keepdim else case.steps
     st.dataframe(pd.DataFrame(lines, columns=["code", "gives"]), hide_index=True)
@@ -61,8 +61,8 @@ with clear_messages(run):
     if image is None:
         st.stop()
     st.write(
-        "Grad-CAM weighs every channel by the mean of its gradient. The mean drops two dimensions unless it is "
-        "told `keepdim=True`, and then PyTorch lines the weights up with the **columns** of the map."
+        "Grad-CAM weighs every channel by the mean of its gradient. Without `keepdim=True` the mean has two "
+        "dimensions less, and PyTorch aligns the weights with the **columns** of the map."
     )
     image_chooser.headline(run, image)
     with (
@@ -77,7 +77,8 @@ with clear_messages(run):
             key=state.NETWORK,
             bind="query-params",
             width=250,
-            help="Shapes alone decide what happens. The chapter's ResNet-34 meets 64 × 64 × 64 at 256 pixels.",
+            help="Only the shapes decide what happens. The chapter's ResNet-34 has a layer of 64 × 64 × 64 at 256 "
+            "pixels.",
         )
         size = st.select_slider(
             "Input size (pixels)", SIZES, 256, key=state.INPUT_SIZE, bind="query-params", width=240
@@ -95,7 +96,8 @@ with clear_messages(run):
             bind="query-params",
             width=110,
             disabled=not batched,
-            help="So many copies of the picture. Without keepdim, B is lined up with the height of the map.",
+            help="How many copies of the picture are in the batch. Without keepdim, B is aligned with the height "
+            "of the map.",
         )
         target = explained(run, image)
     chapter = network == "resnet34"
@@ -130,7 +132,7 @@ with clear_messages(run):
 
     st.subheader("Every layer at every input size")
     st.caption("Click a cell to see that case above.")
-    with st.spinner("Looking up the shapes…"):
+    with st.spinner("Computing the shapes…"):
         table = service().keepdim_table(run, SIZES, batch, chapter)
 
     def show_cell() -> None:

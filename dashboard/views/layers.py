@@ -11,6 +11,7 @@ from dashboard import state
 from dashboard.backend.images import TwinEffect, service
 from dashboard.chosen import explained
 from dashboard.components.page_width import page_width
+from dashboard.example_kinds import image_recipe
 from dashboard.figures.agreement import agreement_figure, agreement_table, place_figures
 from dashboard.figures.layers import layers_figure
 from dashboard.figures.multiples import multiples_figure
@@ -19,29 +20,28 @@ from dashboard.figures.panels import comparable
 from dashboard.figures.probabilities import probabilities_chart
 from dashboard.frame import chosen_run, clear_messages, theme
 from dashboard.images.chosen_image import ChosenImage, image_chooser
-from dashboard.images.costs import costs
+from dashboard.images.costs import show_costs
 from dashboard.images.downloads import download_buttons
 from dashboard.images.layer_controls import TITLES, choose_methods, choose_view, display_controls
 from dashboard.images.method_progress import leave_others, progress, reader, stopped
-from dashboard.kinds import image_recipe
 from dashboard.pages import page_file
 
-WIDE = 900  # pixels: on a narrower page the photo stands under the maps, not beside them
-FEW = 4  # more methods than these take the whole width
+WIDE = 900  # pixels: on a narrower page the picture is below the maps, not beside them
+FEW = 4  # with more methods than this the maps take the whole width
 CHANGED = 0.05  # probabilities that differ by more than rounding between devices and batch sizes
 SCALE_NOTE = (
     "With this head, Grad-CAM × (height × width) of the last layer is the CAM itself: the two differ there only "
     "in scale. "
 )
 TILE_NOTE = (
-    "Cells are drawn as equal tiles of the picture; the padding of the convolutions makes a cell look up to half "
-    "a tile further up and left than where it is drawn."
+    "Cells are drawn as equal tiles of the picture; because of the padding of the convolutions, a cell may see "
+    "a part of the picture up to half a tile further up and left than where it is drawn."
 )
 FUSED_NOTE = "For the fused maps each layer is divided by its largest value first."
 
 
 def certificate(report: LayerReport) -> None:
-    """Whether the last layer's CAM really adds up to the score it claims to explain, or why there is none."""
+    """Show whether the CAM of the last layer adds up to the score that it explains, or why there is none."""
     if "cam" not in report.methods:
         return
     proofs = ((row, row.maps["cam"].certificate) for row in reversed(report.rows))
@@ -67,32 +67,32 @@ def certificate(report: LayerReport) -> None:
 
 
 def layer_notes(report: LayerReport) -> None:
-    """What is to be known about single layers."""
+    """Show what a reader has to know about single layers."""
     for row in report.rows:
         if row.note:
             st.caption(f"{row.label}: {row.note}.")
 
 
-def planted_object(effect: TwinEffect, names: tuple[str, ...]) -> None:
-    """The demo's own experiment: the same picture drawn again without the ball."""
+def shortcut_effect(effect: TwinEffect, names: tuple[str, ...]) -> None:
+    """Show the effect of the shortcut: the same picture drawn again without it."""
     after, before = effect.with_object, effect.without_object
     first, second = st.columns([1, 5], vertical_alignment="center")
-    first.image(effect.picture, width="stretch", alt="The same picture drawn without the ball")
+    first.image(effect.picture, width="stretch", alt="The same picture drawn without the shortcut")
     second.markdown(
-        "**The same picture without the ball.** The demo can draw this very picture again without the ball that "
-        f"it planted, so the ball's true effect on the {names[0]} − {names[1]} logit is known: "
+        "**The same picture without the ball, the demo's shortcut.** The demo can draw the same picture again "
+        f"without it, so the true effect of the shortcut on the {names[0]} − {names[1]} logit is known: "
         f"**{(after[0] - after[1]) - (before[0] - before[1]):+.2f}** (from {before[0] - before[1]:+.2f} to "
-        f"{after[0] - after[1]:+.2f}). A faithful contrast map has to be hot at the ball."
+        f"{after[0] - after[1]:+.2f}). A faithful contrast map has to be hot at the shortcut."
     )
 
 
 def picture_panel(report: LayerReport, image: ChosenImage) -> None:
-    """The picture as the network saw it."""
+    """Show the picture as the network receives it."""
     st.image(report.image, width="stretch", caption="What the network sees, decoded", alt=image.name)
 
 
 def probabilities_panel(report: LayerReport, image: ChosenImage) -> None:
-    """The class probabilities as bars."""
+    """Show the class probabilities as bars."""
     st.altair_chart(
         probabilities_chart(
             report.class_names,
@@ -106,7 +106,7 @@ def probabilities_panel(report: LayerReport, image: ChosenImage) -> None:
 
 
 def agreement_section(report: LayerReport, width: int) -> None:
-    """How far the methods agree, as plots and in numbers."""
+    """Show how far the methods agree, as plots and in numbers."""
     titles = {name: TITLES[name] for name in report.methods}
     if len(report.methods) > 1:
         st.subheader(f"How far they agree with {titles[report.reference]}, layer by layer")
@@ -187,10 +187,10 @@ with clear_messages(run):
         effect = service().twin_effect(run, image.id)
         if effect is not None:
             with st.container(border=True):
-                planted_object(effect, report.class_names)
+                shortcut_effect(effect, report.class_names)
 
     agreement_section(report, width)
-    costs(report, service().precision(run, image.id))
+    show_costs(report, service().precision(run, image.id))
     with st.container(horizontal=True):
         download_buttons(report, image.name, options, choice.method, fused)
         st.page_link(

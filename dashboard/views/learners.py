@@ -27,7 +27,7 @@ HEAD_NAMES = {
 
 
 def recipe_form() -> AnyRecipe | None:
-    """The form; returns a recipe once it is sent off and makes sense."""
+    """Show the form; return a recipe once the form is sent and its values are possible."""
     known = {**SOURCE_NAMES, **WORD_SOURCES}
     source = st.radio("Pictures or texts", list(known), format_func=known.__getitem__, key="new_source")
     if source in WORD_SOURCES:
@@ -41,7 +41,7 @@ def recipe_form() -> AnyRecipe | None:
             path = st.text_input(
                 "Folder on this machine",
                 placeholder="/home/me/pictures",
-                help="One sub-folder a class, or file names as in Oxford-IIIT Pets (breed_1.jpg).",
+                help="One sub-folder for each class, or file names as in Oxford-IIIT Pets (breed_1.jpg).",
             ).strip()
         network, head = st.columns(2)
         arch = network.selectbox(
@@ -85,12 +85,12 @@ def _results(path: str, digest: str) -> Results:
 
 
 def results(run: Run) -> Results:
-    """How well a learner does, looked up once: a run of schema 1 has to be read for it."""
+    """Return the results of a learner, computed once: a run of schema 1 has to be read for them."""
     return _results(str(run.path), run.manifest.files["predictions.parquet"])
 
 
 def head_of(recipe: AnyRecipe) -> str:
-    """Return the kind of head of a network; CAM is exact only for a linear one."""
+    """Return the kind of the network's head; CAM is exact only for a linear one."""
     return recipe.head if isinstance(recipe, ImageRecipe) else {"wordcnn": "linear"}.get(recipe.arch, "fastai's")
 
 
@@ -121,21 +121,22 @@ with clear_messages():
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The learners in the cache")
     for path, reason in broken:
-        st.warning(f"{path}: {reason}", title="A folder that holds no usable learner")
+        st.warning(f"{path}: {reason}", title="A folder without a usable learner")
 
     st.subheader("Train another one")
     job = service().jobs.current
     if job is not None and job.running:
-        st.info("A fine-tune is running; its progress stands in the sidebar.")
+        st.info("A fine-tune is running; the sidebar shows its progress.")
         st.button("Stop it", icon=":material/stop:", on_click=job.cancel)
     else:
         recipe = recipe_form()
         if recipe is not None:
             if service().jobs.start(recipe.options()).arguments == tuple(recipe.options()):
                 st.rerun()
-            st.warning("Another fine-tune has just been started; send this one off again when that is done.")
+            st.warning("Another fine-tune has just been started. Send this form again when that one has finished.")
     source = st.session_state.get("new_source", "demo")
     words = f"--source {source}" + {"folder": " --path FOLDER", "table": " --path FILE"}.get(source, "")
     st.caption(
-        f"From a terminal: `python -m analysis fit {words}`. It appears here when it is done, at the next click."
+        f"From a terminal: `python -m analysis fit {words}`. "
+        "The learner appears here at the next click after it has finished."
     )

@@ -11,12 +11,12 @@ from dashboard.frame import chosen_run, clear_messages, heed_link
 from dashboard.pages import page_file
 
 GROUPS = {
-    "From the network's own weights": "One forward pass and no gradient: class weights laid on the channels, the "
-    "network's own or those of a probe.",
+    "From the network's own weights": "One forward pass and no gradient: the channels are weighed with class "
+    "weights, the network's own or those of a probe.",
     "From gradients": "One forward and one backward pass for all layers and all of these methods together.",
-    "From the activations alone": "They know no class: what stands out in a layer, whatever is asked.",
-    "From running the network again": "From the layer on, or with changed pictures: so they take longer, are "
-    "computed beside the page and can be stopped.",
+    "From the activations alone": "They do not depend on the class: they show what stands out in a layer.",
+    "From running the network again": "The network runs again from the layer on, or with changed pictures. That "
+    "takes longer, so they are computed in the background and can be stopped.",
 }
 SYMBOLS = (
     r"$A^k$ is channel $k$ of the layer's activation, $h \times w$ cells; $y$ the explained score, a logit or the "
@@ -25,7 +25,7 @@ SYMBOLS = (
 
 
 def group(method: Method) -> str:
-    """Which of the groups a method belongs to, by what it needs."""
+    """Return the group that a method belongs to, by what it needs."""
     own_weights, gradients, activations, again = GROUPS
     if method.needs_tail or method.needs_passes:
         return again
@@ -35,19 +35,19 @@ def group(method: Method) -> str:
 
 
 def needs(method: Method) -> str:
-    """What a method asks of the network, as badges."""
-    told = {
+    """Return what a method needs of the network, as badges."""
+    badges = {
         ":blue-badge[gradient]": method.needs_gradient,
         ":blue-badge[a gradient of its own]": method.needs_graph,
         ":violet-badge[linear probe]": method.needs_probe,
         ":orange-badge[runs the rest of the network again]": method.needs_tail,
         ":red-badge[runs the whole network again]": method.needs_passes,
     }
-    return " ".join(badge for badge, there in told.items() if there) or ":green-badge[one forward pass]"
+    return " ".join(badge for badge, is_needed in badges.items() if is_needed) or ":green-badge[one forward pass]"
 
 
 def section(method: Method, run: Run) -> None:
-    """One method."""
+    """Show one method."""
     with st.container(border=True):
         st.subheader(method.title, anchor=anchor(method))
         st.markdown(f"[{method.paper}]({method.url}) {needs(method)}")
@@ -70,7 +70,7 @@ def section(method: Method, run: Run) -> None:
 
 
 def anchor(method: Method) -> str:
-    """The section's name in a link."""
+    """Return the name of the section in a link."""
     return method.name.replace("+", "p")
 
 

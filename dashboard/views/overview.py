@@ -1,4 +1,4 @@
-"""What the learner is, and how well it does."""
+"""What the learner is, and how well it predicts."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
 from dashboard.backend.images import service
+from dashboard.example_kinds import image_recipe
 from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart
 from dashboard.filters import forget_filters
 from dashboard.frame import chosen_run, clear_messages, theme
-from dashboard.kinds import image_recipe
 from dashboard.learner_facts import how_it_was_made, result_metrics
 from dashboard.pages import page_file
 
-MANY_CLASSES = 12  # more than this and the matrix needs the whole width
+MANY_CLASSES = 12  # with more than this the matrix needs the whole width
 
 
-def planted_panel(run: Run) -> None:
-    """The demo's trap: accuracy with and without the ball, and what the ball does to the logits."""
-    st.subheader("What the demo hid in the pictures")
+def shortcut_panel(run: Run) -> None:
+    """Show the accuracy with and without the demo's shortcut, and the effect of the shortcut on the logits."""
+    st.subheader("The shortcut in the demo's pictures")
     st.write(
-        "In training, a ball lies beside most dogs and few cats; in validation it comes with both alike. A "
-        "learner that looks for the ball instead of the animal shows it here:"
+        "In the training pictures a ball lies beside most dogs and few cats; in the validation pictures it is as "
+        "frequent with both. The ball is the demo's shortcut: a learner that looks for it instead of the animal "
+        "has a lower accuracy where it misleads:"
     )
     try:
         counts = shortcut_table(predictions(run), run.manifest.data_root)
@@ -41,22 +42,23 @@ def planted_panel(run: Run) -> None:
         hide_index=True,
         column_config={
             "class": "True class",
-            "shortcut": "The ball",
+            "shortcut": "Shortcut",
             "pictures": "Pictures",
             "mistakes": "Mistakes",
             "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
         },
-        alt="Accuracy with and without the ball",
+        alt="Accuracy with and without the shortcut",
     )
     if image_recipe(run).head != "linear" or not st.toggle(
-        "Draw the ball away and measure",
+        "Draw the pictures without the shortcut and measure",
         key=state.MEASURE,
         bind="query-params",
-        help="Draws every validation picture with a ball again without it and predicts both. A few seconds.",
+        help="Draws every validation picture that has a shortcut again without it, and predicts both. It takes "
+        "a few seconds.",
     ):
         return
     try:
-        with st.spinner("Drawing the pictures again without the ball…", show_time=True):
+        with st.spinner("Drawing the pictures again without the shortcut…", show_time=True):
             measured = service().planted(run)
     except CamLensError as problem:
         st.info(str(problem))
@@ -65,11 +67,11 @@ def planted_panel(run: Run) -> None:
         pd.DataFrame(
             {
                 f"{row.group.capitalize()} ({row.pictures})": {
-                    "Predicted otherwise without the ball": f"{row.flips:.0%}",
-                    "What the ball adds to the dog − cat logit": f"{row.logit_change:+.2f}",
-                    "Contrast CAM at the ball, in deviations": f"{row.z_shortcut:+.2f}",
+                    "Predicted otherwise without the shortcut": f"{row.flips:.0%}",
+                    "What the shortcut adds to the dog − cat logit": f"{row.logit_change:+.2f}",
+                    "Contrast CAM at the shortcut, in deviations": f"{row.z_shortcut:+.2f}",
                     "Contrast CAM at the animal, in deviations": f"{row.z_animal:+.2f}",
-                    "Its energy at the ball, over chance": f"{row.energy_ratio:.1f} ×",
+                    "Its energy at the shortcut, over chance": f"{row.energy_ratio:.1f} ×",
                 }
                 for row in measured.itertuples()
             }
@@ -77,8 +79,8 @@ def planted_panel(run: Run) -> None:
     )
     st.caption(
         "Medians over the pictures. Deviations: how far the exact contrast CAM of the last layer stands above its "
-        "own mean there, in its standard deviations. Energy: the share of its positive part at the ball, over "
-        "the ball's share of the picture."
+        "own mean there, in its standard deviations. Energy: the share of its positive part at the shortcut, "
+        "divided by the shortcut's share of the picture."
     )
 
 
@@ -151,7 +153,7 @@ with clear_messages(run):
             )
         if recipe.source == "demo" and recipe.task == "species":
             with st.container(border=True):
-                planted_panel(run)
+                shortcut_panel(run)
     with wide:
         st.subheader("How it was made")
         how_it_was_made(run, recipe_facts(run))

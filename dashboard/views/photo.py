@@ -1,4 +1,4 @@
-"""A photo of the user's own, predicted and explained like any other."""
+"""A photo that the user uploads, predicted and explained like any other picture."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dashboard.pages import page_file
 run = chosen_run()
 with clear_messages(run):
     st.title("Your photo")
-    st.write("Upload a picture: the learner predicts it, and the Layers page explains it like any other.")
+    st.write("Upload a picture: the learner predicts it, and the Layers page explains it like any other picture.")
     file = st.file_uploader(
         "Photo",
         type=["jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff"],
         max_upload_size=50,
         help="JPEG, PNG, GIF (first frame), WebP, BMP or TIFF; at most 50 MB and 50 million pixels. It stays "
-        "in this server's memory until 32 others were uploaded or the server stops.",
+        "in the memory of this server until 32 others have been uploaded or the server stops.",
     )
     if file is None:
         st.stop()

@@ -1,4 +1,4 @@
-"""One review: its words coloured by what they contribute, and what if some of them were gone."""
+"""One review: its words coloured by their contributions, and the prediction without some of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LENGTHS = {0: "1 to 4 words", 1: "1 word", 2: "2 words", 3: "3 words", 4: "4 wor
 
 
 def certificate(report: WordsReport) -> None:
-    """Whether the exact CAM really adds up to the score it claims to explain, or why there is none."""
+    """Show whether the exact CAM adds up to the score that it explains, or why there is none."""
     from analysis.words.methods import METHODS
 
     last, proof = report.rows[-1], report.best_map.certificate
@@ -79,7 +79,7 @@ def coloured(review: ChosenReview, report: WordsReport) -> None:
 
 
 def strongest(report: WordsReport) -> None:
-    """The words and the phrases that say most, for and against."""
+    """Show the words and the phrases with the largest contributions, for and against."""
     from analysis.words import ngrams, strongest_phrases
     from analysis.words.strongest import strongest_words
 
@@ -91,10 +91,10 @@ def strongest(report: WordsReport) -> None:
         st.subheader("Strongest words")
         table = strongest_words(report.words, values, EACH_SIDE)
         if table.empty:
-            st.info("No word says anything here.")
+            st.info("No word contributes anything here.")
         else:
             st.altair_chart(word_bars(table, "word", axis, theme()), alt="The strongest words for and against")
-            st.caption("Occurrences of a word added up; punctuation left out.")
+            st.caption("The occurrences of a word are added up; punctuation is left out.")
     with phrases_cell:
         st.subheader("Strongest phrases")
         length = st.segmented_control(
@@ -126,10 +126,10 @@ def strongest(report: WordsReport) -> None:
 
 
 def negations(found: tuple[Negation, ...], report: WordsReport) -> None:
-    """What each negation does: its phrase and the review's score with it and without it."""
+    """Show what each negation does: its phrase and the score of the review with it and without it."""
     st.subheader("Negations")
     if not found:
-        st.info("No “not”, “never” or “n't” that reaches a word: nothing is negated here.")
+        st.info("No word here follows a “not”, “never” or “n't”: nothing is negated.")
         return
     rows = pd.DataFrame(
         {
@@ -160,7 +160,7 @@ def negations(found: tuple[Negation, ...], report: WordsReport) -> None:
     )
     st.caption(
         f"The review is predicted again without each negation. Contributions are to {plain(report.target_label)}, "
-        "in logits. A learner that understood a negation would turn the sign of the words after it."
+        "in logits. A learner that understands a negation changes the sign of the words after it."
     )
 
 

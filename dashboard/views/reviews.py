@@ -11,10 +11,10 @@ from analysis.predictions.summary import most_confused
 from analysis.runs import Run
 from dashboard.backend.caches import predictions
 from dashboard.components.review_cards import ReviewCard, review_cards
+from dashboard.example_kinds import text_recipe
 from dashboard.filters import show_pair
 from dashboard.frame import chosen_run, clear_messages
 from dashboard.gallery import detail, gallery, verdict
-from dashboard.kinds import text_recipe
 from dashboard.learner_facts import how_it_was_made, result_metrics
 from dashboard.pages import page_file
 from dashboard.plain import plain

@@ -1,4 +1,4 @@
-"""The words of the whole validation set, ranked, compared with a lexicon, and put to the test."""
+"""The words of the whole validation set: ranked, compared with a lexicon, and tested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SENTIMENT = {"negative", "positive"}
 
 @st.fragment(run_every=0.5)
 def watch(job: SetJob) -> None:
-    """The progress bar of a set."""
+    """Show the progress bar of a set."""
     if not job.running:
         st.rerun(scope="app")
     event = job.event or ProgressEvent("words", "Starting…", 0.0)
@@ -41,8 +41,8 @@ def _read_once(folder: str, modified_ns: int) -> WordSet | None:
     return read_set(Path(folder))
 
 
-def weighed_words(run: Run, target: Target) -> WordSet | None:
-    """The set that was kept, read once and shared by all sessions; None where there is none."""
+def saved_words(run: Run, target: Target) -> WordSet | None:
+    """Return the saved set, read once and shared by all sessions; None where there is none."""
     from analysis.sweeps.words import kept_folder
 
     folder = kept_folder(run, target)
@@ -52,11 +52,14 @@ def weighed_words(run: Run, target: Target) -> WordSet | None:
         return None
 
 
-def make_it(run: Run, target: Target, label: str) -> None:
-    """Offer to count the words, or show how far it is."""
+def offer_to_compute(run: Run, target: Target, label: str) -> None:
+    """Offer to explain the words of the whole set, or show the progress of that."""
     job = set_board().current
     if job is not None and job.running and job.is_of(run, target):
-        st.write(f"Every word of the validation reviews is weighed: {plain(label)}. Read on elsewhere meanwhile.")
+        st.write(
+            f"Every word of the validation reviews is explained: {plain(label)}. "
+            "You can use the other pages meanwhile."
+        )
         watch(job)
         return
     if job is not None and job.is_of(run, target) and job.error:
@@ -64,19 +67,19 @@ def make_it(run: Run, target: Target, label: str) -> None:
     count = run.manifest.counts["valid"]
     st.write(
         f"Every word of the {count:,} validation reviews is explained once, in the background, and the result is "
-        "kept; the pages go on meanwhile. It takes about "
+        "saved; you can use the other pages meanwhile. It takes about "
         + ("a minute or two." if count > 1000 else "half a minute or less.")
     )
     if job is not None and job.running:
-        st.info(f"Another one is running, on {job.run.name}.")
+        st.info(f"The words of another learner are being explained: {job.run.name}.")
         return
-    if st.button("Weigh the words", type="primary", icon=":material/play_arrow:"):
+    if st.button("Explain every word", type="primary", icon=":material/play_arrow:"):
         set_board().start(SetJob(run, target))
         st.rerun()
 
 
 def asked_target(run: Run) -> tuple[Target, str]:
-    """What the words speak for: with two classes the second rather than the first, else the class chosen."""
+    """Return what the words speak for: the second of two classes rather than the first, else the class chosen."""
     names = run.manifest.class_names
     if len(names) == 2:
         return (1, 0), f"{names[1]} rather than {names[0]}"
@@ -90,9 +93,9 @@ with clear_messages(run):
     target, label = asked_target(run)
     from analysis.sweeps.words import LEAST
 
-    found = weighed_words(run, target)
+    found = saved_words(run, target)
     if found is None:
-        make_it(run, target, label)
+        offer_to_compute(run, target, label)
         st.stop()
     count = run.manifest.counts["valid"]
     st.markdown(f"Which words speak for **{plain(label)}**, over {count:,} validation reviews")

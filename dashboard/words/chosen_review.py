@@ -10,7 +10,7 @@ import streamlit as st
 from analysis.runs import Run
 from dashboard.backend.words import TYPED, words_service
 from dashboard.chosen import Chooser, ChosenExample
-from dashboard.kinds import REVIEWS
+from dashboard.example_kinds import REVIEWS
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ WORD_SOURCES = {
 TASK_NAMES = {"imdb": "IMDb reviews", "rotten_tomatoes": "Rotten Tomatoes sentences"}
 NETWORKS = {
     "wordcnn": "wordcnn: convolutions, average pool, Linear (CAM is exact; minutes)",
-    "awd_lstm": "awd_lstm: fastai's, pretrained where it can be had (no CAM; slow without a GPU)",
+    "awd_lstm": "awd_lstm: fastai's, pretrained where its weights are available (no CAM; slow without a GPU)",
 }
 
 
 def words_recipe_form(source: str) -> TextRecipe | None:
-    """The form of one source of texts; returns a recipe once it is sent off and makes sense."""
+    """Show the form of one source of texts; return a recipe once it is sent and its values are possible."""
     from analysis.data.texts import TEXT_TASKS
 
     with st.form("train_words", border=False):
@@ -34,7 +34,7 @@ def words_recipe_form(source: str) -> TextRecipe | None:
             path = st.text_input(
                 "File on this machine",
                 placeholder="/home/me/reviews.csv",
-                help="CSV or Parquet, one row a text, with a column of texts and one of labels.",
+                help="CSV or Parquet, one row for each text, with a column of texts and one of labels.",
             ).strip()
             first, second = st.columns(2)
             text_column = first.text_input("Column of texts", placeholder="found by its name").strip() or None
@@ -44,12 +44,12 @@ def words_recipe_form(source: str) -> TextRecipe | None:
         )
         epochs, words, seed = st.columns(3)
         chosen_epochs = epochs.number_input("Epochs", 1, 50, 3)
-        longest = words.number_input("Words read of a text", 10, 5000, 600, 50, help="From its beginning.")
+        longest = words.number_input("Words read from each text", 10, 5000, 600, 50, help="From its beginning.")
         chosen_seed = seed.number_input("Seed", 0, 2**31 - 1, 21, key="words_seed", help="Of split and training.")
         if not st.form_submit_button("Train", type="primary", icon=":material/model_training:"):
             return None
     if source == "table" and not path:
-        st.error("Name the file that holds the texts.")
+        st.error("Name the file with the texts.")
         return None
     try:
         return TextRecipe.for_source(

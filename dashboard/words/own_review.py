@@ -11,7 +11,7 @@ LONGEST = 2_000_000  # characters; 100,000 words are 600,000
 
 
 def typed_form(opened: bool) -> None:
-    """The form; what is sent off becomes the page's review."""
+    """Show the form; a text that is sent becomes the review that the page is about."""
     with (
         st.expander("A review of your own", icon=":material/edit:", expanded=opened),
         st.form("own", border=False),
@@ -21,7 +21,8 @@ def typed_form(opened: bool) -> None:
             placeholder="Not the best film of the year, but I did not regret a minute.",
             height=120,
             max_chars=LONGEST,
-            help="Any text. It stays in this server's memory until 32 others were typed or the server stops.",
+            help="Any text. It stays in the memory of this server until 32 others have been typed or the server "
+            "stops.",
         )
         if not st.form_submit_button("Explain it", type="primary", icon=":material/format_color_text:"):
             return

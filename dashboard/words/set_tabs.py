@@ -1,4 +1,4 @@
-"""The four parts of the Words page, each on a set that is there."""
+"""The four parts of the Words page, each for a set that has been computed."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ COLUMNS: dict[str, str | ColumnConfig | None] = {
     "push": st.column_config.NumberColumn("Push in all", format="%+.3f"),
     "mistakes": st.column_config.NumberColumn("Mistakes with it", format="localized"),
     "decisive": st.column_config.NumberColumn(
-        "Decisive in", format="localized", help="Mistakes whose margin is no larger than what the word gave there."
+        "Decisive in",
+        format="localized",
+        help="Mistakes whose margin is no larger than what the word added there.",
     ),
 }
 
 
 def ranking_tab(run: Run, ranking: pd.DataFrame, lexicon: Lexicon | None, label: str) -> None:
-    """Words by mean contribution: chart of both ends, table, search, export."""
+    """Show the words by mean contribution: chart of both ends, table, search, export."""
     from analysis.words.ranking import INTERVAL
 
     find = st.text_input(
@@ -82,13 +84,13 @@ def ranking_tab(run: Run, ranking: pd.DataFrame, lexicon: Lexicon | None, label:
 
 
 def lexicon_tab(run: Run, ranking: pd.DataFrame, lexicon: Lexicon) -> None:
-    """How far learner and lexicon agree, and the words where they do not."""
+    """Show how far the learner and the lexicon agree, and the words where they do not."""
     from analysis.words import disagreements, lexicon_agreement
     from analysis.words.lexicon import with_valence
 
     found = lexicon_agreement(ranking, lexicon)
     if not found.words:
-        st.info(f"None of these words is in the {lexicon.name} lexicon. Lower the least number of reviews.")
+        st.info(f"None of these words is in the {lexicon.name} lexicon. Lower the minimum number of reviews.")
         return
     cells = st.grid(3, min_column_width=190)
     cells.metric(
@@ -111,10 +113,10 @@ def lexicon_tab(run: Run, ranking: pd.DataFrame, lexicon: Lexicon) -> None:
     cells.metric("Words in both", f"{found.words:,}", f"of {found.ranked:,}", delta_color="off", delta_arrow="off")
     st.altair_chart(
         lexicon_chart(with_valence(ranking, lexicon), lexicon.name, theme()),
-        alt="Learner against lexicon, a dot a word",
+        alt="Learner against lexicon, a dot for each word",
     )
     other = disagreements(ranking, lexicon)
-    st.markdown(f"**Where they disagree**: {len(other):,} words whose interval leaves 0 out")
+    st.markdown(f"**Where they disagree**: {len(other):,} words whose interval does not contain 0")
     if len(other):
         table = other[["word", "mean", "low", "high", "valence", "occurrences", "reviews"]]
         st.dataframe(table, hide_index=True, column_config=COLUMNS, alt="Words where learner and lexicon disagree")
@@ -126,9 +128,9 @@ def lexicon_tab(run: Run, ranking: pd.DataFrame, lexicon: Lexicon) -> None:
 
 
 def mistakes_tab(run: Run, mistakes: pd.DataFrame) -> None:
-    """Words that pushed misread reviews to the wrong class."""
+    """Show the words that pushed wrongly predicted reviews to the wrong class."""
     if mistakes.empty:
-        st.success("There is no mistake that words of several reviews could have driven.")
+        st.success("There is no mistake that words of several reviews could have caused.")
         return
     top = mistakes[mistakes["push"] > 0].head(2 * EACH_SIDE)
     grid = st.grid(2, min_column_width=420, gap="large")
@@ -150,27 +152,27 @@ def mistakes_tab(run: Run, mistakes: pd.DataFrame) -> None:
             column_config=COLUMNS,
             column_order=["word", "push", "mistakes", "decisive", "mean", "low", "high", "occurrences"],
             height=560,
-            alt="Words that drive mistakes",
+            alt="Words that cause mistakes",
         )
         csv_button("Words of the mistakes as CSV", mistakes, f"{run.name}-mistakes-words.csv")
     st.caption(
-        "Push: what a word gave to the predicted class rather than the true one, over all misread reviews: "
-        "common words lead. The mean says what a word does in one of them."
+        "Push: what a word added to the predicted class rather than the true one, over all wrongly predicted "
+        "reviews; common words lead. The mean says what a word does in one of them."
     )
 
 
 def truth_tab(run: Run, found: WordSet) -> None:
-    """Deletion and insertion against random order."""
+    """Show deletion and insertion in the order of the contributions, against a random order."""
     from analysis.words.curves import curve_summary
 
     if found.areas.empty:
-        st.info("No review here is long enough to take words out of it.")
+        st.info("No review here is long enough to remove words from it.")
         return
     summary = curve_summary(found.areas).set_index("area")
     st.markdown(
-        f"From {len(found.areas):,} validation reviews the words are taken out one group after the other, those "
+        f"From {len(found.areas):,} validation reviews the words are removed one group after the other, those "
         "that speak most for the prediction first, and the learner predicts again; then they are put back in that "
-        "order into the empty review. Contributions that mean something make the prediction **fall sooner and "
+        "order into the empty review. Meaningful contributions make the prediction **fall sooner and "
         "rise sooner** than a random order does."
     )
     cells = st.grid(2, min_column_width=340, gap="large")
@@ -195,7 +197,7 @@ def truth_tab(run: Run, found: WordSet) -> None:
 
 
 def csv_button(label: str, table: pd.DataFrame, name: str) -> None:
-    """A table to take along."""
+    """Show a button that downloads a table as CSV."""
     st.download_button(
         label,
         data=lambda: table.to_csv(index=False),
@@ -207,7 +209,7 @@ def csv_button(label: str, table: pd.DataFrame, name: str) -> None:
 
 
 def no_lexicon(class_names: tuple[str, ...]) -> None:
-    """Why there is nothing to compare."""
+    """Show why there is nothing to compare."""
     classes = ", ".join(plain(name) for name in class_names)
     st.info(
         "The lexicon rates words from negative to positive. This learner's classes are "

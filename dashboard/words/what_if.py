@@ -1,4 +1,4 @@
-"""What if: the words that a reader has struck out or replaced, and how the prediction moves."""
+"""What if: words that a reader strikes out or replaces, and how the prediction changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dashboard.plain import plain
 if TYPE_CHECKING:
     from analysis.words import WordsReport
 
-TRIED = 25  # words that are struck out one by one to see what each is worth
+TRIED = 25  # words that are struck out one by one to see the effect of each
 
 
 def edits_of(review: str) -> dict[int, str]:
-    """The session's edits of a review: index of a word -> what stands in its place, "" where struck out."""
+    """Return the session's edits of a review: index of a word -> its replacement, "" where it is struck out."""
     return st.session_state.get(state.EDITS, {}).get(review, {})
 
 
@@ -33,7 +33,7 @@ def toggle_word(review: str, word: int) -> None:
 
 
 def what_if_panel(run: Run, review: str, report: WordsReport) -> None:
-    """The controls, the prediction before and after, and what each strong word is worth."""
+    """Show the controls, the prediction before and after, and the effect of each strong word."""
     from analysis.words import Edit
 
     st.subheader("What if")
@@ -46,21 +46,21 @@ def what_if_panel(run: Run, review: str, report: WordsReport) -> None:
     if not edits:
         st.caption("Click a word above to strike it out, or choose one here.")
     else:
-        made = tuple(Edit(words[word].start, words[word].stop, edits[word]) for word in sorted(edits))
-        _before_and_after(run, review, report, made)
-        said = [
+        changes = tuple(Edit(words[word].start, words[word].stop, edits[word]) for word in sorted(edits))
+        _before_and_after(run, review, report, changes)
+        texts = [
             f"{plain(words[word].text)} → {plain(edits[word])}"
             if edits[word]
             else f"~~{plain(words[word].text)}~~"
             for word in sorted(edits)
         ]
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(" · ".join(said[:40]) + (f" and {len(said) - 40} more" if len(said) > 40 else ""))
+            st.markdown(" · ".join(texts[:40]) + (f" and {len(texts) - 40} more" if len(texts) > 40 else ""))
             st.button("Undo all", icon=":material/undo:", on_click=_undo, type="tertiary")
     if st.toggle(
         f"Strike out each of the {min(TRIED, len(words))} strongest words alone",
-        help="What the colours foretell against what really happens: the change of the score when that one word "
-        "is gone.",
+        help="Compares what the colours predict with what really happens: the change of the score when that one "
+        "word is gone.",
     ):
         _one_by_one(run, review, report)
 
@@ -137,8 +137,8 @@ def _one_by_one(run: Run, review: str, report: WordsReport) -> None:
         alt="The strongest words: contribution, and what happens without each",
     )
     st.caption(
-        "The two differ for a word that works through its neighbours, and because without it the others share "
-        "the average anew."
+        "The two differ for a word that acts through its neighbours, and because the average is taken over fewer "
+        "words without it."
     )
 
 

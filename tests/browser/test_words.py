@@ -64,7 +64,7 @@ def test_markup_is_shown_to_the_character_and_never_run(words_app, new_page, tin
 def test_the_words_of_the_set(words_app, new_page, tiny_words_run):
     page = new_page()
     opened(page, f"{words_app.url}/words?run={tiny_words_run.name}")
-    page.get_by_role("button", name="Weigh the words").click()
+    page.get_by_role("button", name="Explain every word").click()
     expect(page.get_by_role("tab", name="Ranking")).to_be_visible(timeout=120_000)
     settled(page)
     with page.expect_download() as download:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.backend import caches
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,6 +40,48 @@ def open_view(home):
         return app
 
     return opened
+
+
+@pytest.fixture
+def fresh(home):
+    """Drop the tables that other tests left in the cache."""
+    caches._predictions.clear()
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Count the calls of a function or method: `calls(owner, name)` returns the growing list of its arguments."""
+
+    def counted(owner, name):
+        arguments = []
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, **more: arguments.append(args) or original(*args, **more))
+        return arguments
+
+    return counted
+
+
+@pytest.fixture
+def open_words(home, tiny_words_run):
+    """Open a page of words on the tiny run, with query parameters and session state."""
+
+    def opened(view: str, query: dict | None = None, state: dict | None = None) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
+        for name, value in {"run": tiny_words_run.name, **(query or {})}.items():
+            app.query_params[name] = value
+        for name, value in (state or {}).items():
+            app.session_state[name] = value
+        app.switch_page(f"dashboard/views/{view}.py").run()
+        assert not app.exception, [problem.value for problem in app.exception]
+        return app
+
+    return opened
+
+
+def mistakes(run):
+    """Return the rows of a run's mistakes in the gallery's order: highest loss first, then by name."""
+    table = run.predictions()
+    return table[table.label != table.predicted].sort_values(["loss", "path"], ascending=[False, True])
 
 
 def words(app: AppTest) -> str:

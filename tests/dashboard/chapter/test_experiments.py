@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -18,16 +16,6 @@ def experiments(home, tiny_run) -> Experiments:
     path = tiny_run.examples().names("valid")[3]
     image = ChosenImage(path, path, 0, 0, 1, np.array([0.9, 0.1], np.float32))
     return Experiments(tiny_run, image)
-
-
-@pytest.mark.parametrize(
-    ("label", "predicted", "runner_up", "expected"),
-    [(2, 0, 1, 2), (0, 0, 1, 1), (None, 0, 1, 1)],
-    ids=["mistake", "right", "no label"],
-)
-def test_the_other_class_is_the_true_one_of_a_mistake_else_the_runner_up(label, predicted, runner_up, expected):
-    image = ChosenImage("p", "p", label, predicted, runner_up, np.zeros(3, np.float32))
-    assert Experiments(SimpleNamespace(), image).other_class == expected
 
 
 def test_an_experiment_runs_once_for_each_name_on_the_picture_itself(experiments, tiny_run):

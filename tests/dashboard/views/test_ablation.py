@@ -91,3 +91,30 @@ def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
     app = open_view("ablation", state={"rlayer": "0.5"})
     assert "KeyError: 'prob'" in words(app)
     assert app.button(key="run_ablation")
+
+
+def test_the_ablation_s_table_is_read_once(open_view, tiny_run, monkeypatch):
+    from analysis.explain.studies.ablation import CHANGES
+    from analysis.sweeps.ablation import save_table
+
+    rows = [
+        {"path": f"{picture}.png", "step": change.step, "change": change.name, "outcome": "silent",
+         "correlation": picture / 3000, "moved": False, "distance": 0.0, "error": None}
+        for picture in range(3000)
+        for change in CHANGES
+    ]  # fmt: skip
+    save_table(pd.DataFrame(rows), tiny_run, "0.4")
+    read, sent = [], []
+    read_parquet = pd.read_parquet
+    monkeypatch.setattr(pd, "read_parquet", lambda path: read.append(path) or read_parquet(path))
+    import streamlit
+
+    chart = streamlit.altair_chart
+    monkeypatch.setattr(
+        streamlit, "altair_chart", lambda spec, **options: sent.append(spec.to_dict()) or chart(spec, **options)
+    )
+    app = open_view("ablation", state={"rlayer": "0.4"})
+    app.run()
+    assert not app.exception
+    assert len(read) == 1
+    assert max(len(rows) for spec in sent for rows in spec["datasets"].values()) <= 100 * len(CHANGES)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from analysis.learner.images.store import load
-from tests.dashboard.conftest import heat_maps, words
+from tests.dashboard.conftest import heat_maps, mistakes, words
 
 CONTRAST = "Why predicted rather than true"
 
@@ -271,3 +271,18 @@ def test_the_view_of_one_method_writes_its_fused_maps_too(open_view, downloads):
     for how in ("mean", "max", "tanh"):
         np.testing.assert_allclose(maps[f"fused-{how}/gradcam"], fuse(scaled, how), rtol=1e-5, atol=1e-6)
     assert not [name for name in maps if name.startswith("fused") and not name.endswith("/gradcam")]
+
+
+def test_layers_of_the_first_mistake(open_view, tiny_run):
+    wrong = mistakes(tiny_run)
+    app = open_view("layers")
+    assert wrong.path.iloc[0] in words(app)
+    assert "is exact: its mean plus the bias" in words(app)
+    assert app.query_params["image"] in (wrong.path.iloc[0], [wrong.path.iloc[0]])
+    app.selectbox(key="explain").select("Why predicted rather than true").run()
+    assert not app.exception
+    signed = heat_maps(app)
+    app.toggle(key="relu").set_value(True).run()
+    assert any((values < 0).any() for values in signed)
+    for values, kept in zip(signed, heat_maps(app), strict=True):
+        np.testing.assert_array_equal(kept, np.maximum(values, 0))

@@ -1,4 +1,4 @@
-"""The gallery's pages: each shows its own twenty cards."""
+"""The Errors page: the filters, and twenty cards a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.runs import sha256
-from tests.dashboard.conftest import words
+from tests.dashboard.conftest import labelled, mistakes, words
 
 
 @pytest.fixture
@@ -38,6 +38,21 @@ def grids(monkeypatch):
     drawn = []
     monkeypatch.setattr(component, "photo_grid", lambda photos, key: drawn.append([card.id for card in photos]))
     return drawn
+
+
+def test_gallery_filters(open_view, tiny_run):
+    wrong = mistakes(tiny_run)
+    app = open_view("errors")
+    assert f"{len(wrong)} of {len(wrong)} mistakes" in words(app)
+    true = wrong.label.iloc[0]
+    app.multiselect(key="true").select(true).run()
+    assert f"{(wrong.label == true).sum()} of {len(wrong)} mistakes" in words(app)
+    app.text_input(key="name").set_value("nothing is called so").run()
+    assert "No picture fits these filters" in words(app)
+    app.toggle(key="correct").set_value(True).run()
+    labelled(app.button, "Remove the filters").click().run()
+    assert not app.exception
+    assert f"{len(wrong)} of {len(wrong)} mistakes" in words(app)
 
 
 @pytest.mark.parametrize(("page", "first", "last"), [(1, 0, 20), (2, 20, 40), (3, 40, 45)])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from analysis.predictions import SORTS
 from analysis.recipes.images import ImageRecipe
-from analysis.recipes.registry import AnyRecipe
 from analysis.recipes.words import TextRecipe
 from analysis.runs import Run
 from dashboard import state
@@ -33,7 +32,6 @@ class ExampleKind:
     sorts : the orders of the gallery, with their labels
     per_page : cards on one page of the gallery
     nothing_to_show : what else a reader can do where there is no mistake
-    label : short text for a run in the sidebar, made from its recipe
     """
 
     noun: str
@@ -52,51 +50,22 @@ class ExampleKind:
     sorts: Mapping[str, str]
     per_page: int
     nothing_to_show: str
-    label: Callable[[AnyRecipe], str]
 
 
 def image_recipe(run: Run) -> ImageRecipe:
-    """Return the recipe of a run of images.
-
-    Raises
-    ------
-    TypeError
-        When the run is of another kind.
-    """
-    return _of_images(run.manifest.recipe)
+    """Return the recipe of a run of images; raises TypeError for a run of another kind."""
+    recipe = run.manifest.recipe
+    if not isinstance(recipe, ImageRecipe):
+        raise TypeError(f"{run.name} is a run of {recipe.kind}, not of images.")
+    return recipe
 
 
 def text_recipe(run: Run) -> TextRecipe:
-    """Return the recipe of a run of words.
-
-    Raises
-    ------
-    TypeError
-        When the run is of another kind.
-    """
-    return _of_words(run.manifest.recipe)
-
-
-def _of_images(recipe: AnyRecipe) -> ImageRecipe:
-    if not isinstance(recipe, ImageRecipe):
-        raise TypeError(f"This recipe is for {recipe.kind}, not for images.")
-    return recipe
-
-
-def _of_words(recipe: AnyRecipe) -> TextRecipe:
+    """Return the recipe of a run of words; raises TypeError for a run of another kind."""
+    recipe = run.manifest.recipe
     if not isinstance(recipe, TextRecipe):
-        raise TypeError(f"This recipe is for {recipe.kind}, not for words.")
+        raise TypeError(f"{run.name} is a run of {recipe.kind}, not of words.")
     return recipe
-
-
-def _image_label(recipe: AnyRecipe) -> str:
-    recipe = _of_images(recipe)
-    task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
-    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px"
-
-
-def _words_label(recipe: AnyRecipe) -> str:
-    return f"Words: {recipe.source} · {recipe.arch}"
 
 
 PICTURES = ExampleKind(
@@ -116,7 +85,6 @@ PICTURES = ExampleKind(
     sorts=SORTS,
     per_page=20,
     nothing_to_show="Choose any picture in the gallery.",
-    label=_image_label,
 )
 REVIEWS = ExampleKind(
     noun="review",
@@ -135,11 +103,10 @@ REVIEWS = ExampleKind(
     sorts={**SORTS, "name": "Number of the review"},
     per_page=12,
     nothing_to_show="Choose any review in the gallery, or type one in.",
-    label=_words_label,
 )
-KINDS = {"images": PICTURES, "words": REVIEWS}  # by the kind that a run's recipe names
+EXAMPLE_KINDS = {"images": PICTURES, "words": REVIEWS}  # by the kind that a run's recipe names
 
 
-def kind_of(run: Run) -> ExampleKind:
+def example_kind(run: Run) -> ExampleKind:
     """Return the kind of a run's examples."""
-    return KINDS[run.manifest.kind]
+    return EXAMPLE_KINDS[run.manifest.kind]
