@@ -1,4 +1,4 @@
-"""Run folders: one learner each, for images or for words, with its manifest, weights, predictions and probes.
+"""Run folders: one learner each, of any kind, with its manifest, weights, predictions and probes.
 
 Reading only, without torch: a gallery of predictions stands before any network is loaded.
 """
@@ -20,7 +20,8 @@ import pandas as pd
 from analysis.data.examples import Examples
 from analysis.errors import CamLensError
 from analysis.home import home
-from analysis.recipes.registry import AnyRecipe, RecipeError, recipe_from
+from analysis.kinds import kind_of, kinds, recipe_from
+from analysis.recipes.base import RecipeBase, RecipeError
 from analysis.writer import put_back
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,6 @@ PREDICTIONS = "predictions.parquet"
 PROBES = "probes.safetensors"
 ACTIVATIONS = "activations.safetensors"
 TOKENS = "tokens.json"
-REQUIRED = {"images": (WEIGHTS, PREDICTIONS, PROBES), "words": (WEIGHTS, PREDICTIONS, PROBES, TOKENS)}
-ALL_FILES = (MANIFEST, WEIGHTS, EXAMPLES, PREDICTIONS, PROBES, ACTIVATIONS, TOKENS)
 
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
@@ -68,7 +67,7 @@ class Manifest:
     notes : sentences on what was done otherwise than asked
     """
 
-    recipe: AnyRecipe
+    recipe: RecipeBase
     vocabulary: tuple[Any, ...]
     class_names: tuple[str, ...]
     data_root: str
@@ -86,7 +85,7 @@ class Manifest:
 
     @property
     def kind(self) -> str:
-        """Return what the learner classifies: "images" or "words"."""
+        """Return the name of the learner's kind: "images", "words" or another one of `analysis.kinds`."""
         return self.recipe.kind
 
     def to_json(self) -> str:
@@ -191,7 +190,7 @@ def open_run(path: str | Path) -> Run:
     if not path.exists() and path.parent.is_dir():
         restore_runs(path.parent)
     run = Run(path, read_manifest(path))
-    needed = REQUIRED[run.manifest.kind] + ((EXAMPLES,) if run.manifest.schema > 1 else ())
+    needed = kind_of(run.manifest.recipe).files + ((EXAMPLES,) if run.manifest.schema > 1 else ())
     missing = [name for name in needed if not (path / name).is_file()]
     if missing:
         raise RunError(f"The run {path} lacks {', '.join(missing)}. Fit it again.")
@@ -217,11 +216,12 @@ def looks_like_a_run(folder: Path) -> bool:
 
 def strangers(folder: Path) -> list[str]:
     """Return the names in a run folder that are no file of a run, nor what a killed writer left of one."""
-    left = tuple(f".{name}." for name in ALL_FILES)
+    names = {MANIFEST, EXAMPLES}.union(*((*kind.files, *kind.more_files) for kind in kinds()))
+    left = tuple(f".{name}." for name in names)
     return sorted(
         path.name
         for path in folder.iterdir()
-        if not path.is_file() or not (path.name in ALL_FILES or path.name.startswith(left))
+        if not path.is_file() or not (path.name in names or path.name.startswith(left))
     )
 
 
@@ -270,7 +270,7 @@ def _examples_of_schema_1(manifest: Path, modified_ns: int, inode: int) -> Examp
 
 
 def list_runs(root: str | Path | None = None, kind: str | None = None) -> list[Run]:
-    """Return the complete runs under a folder, newest first; of "images" or of "words" only where named."""
+    """Return the complete runs under a folder, newest first; of one kind only where it is named."""
     return [run for run in _scan(root)[0] if kind is None or run.manifest.kind == kind]
 
 
