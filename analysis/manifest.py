@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import CamLensError
-from analysis.recipes.registry import AnyRecipe, RecipeError, recipe_from
+from analysis.kinds import recipe_from
+from analysis.recipes.base import RecipeBase, RecipeError
 
 SCHEMA = 2
 MANIFEST = "manifest.json"
@@ -48,7 +49,7 @@ class Manifest:
     schema : version of this layout; version 1 can be read too, see `Run.examples`
     """
 
-    recipe: AnyRecipe
+    recipe: RecipeBase
     vocabulary: tuple[Any, ...]
     class_names: tuple[str, ...]
     data_root: str

@@ -1,4 +1,4 @@
-"""Run folders: each holds one learner for images or for words: manifest, weights, predictions and probes.
+"""Run folders: each holds one learner, of any kind, with its manifest, weights, predictions and probes.
 
 This module reads them without torch, so that a page can show predictions before any network is loaded.
 """
@@ -17,6 +17,7 @@ import pandas as pd
 
 from analysis.data.examples import Examples
 from analysis.home import home
+from analysis.kinds import kind_of, kinds
 from analysis.manifest import MANIFEST, Manifest, RunError, file_stamp, read_manifest
 from analysis.writer import put_back
 
@@ -25,7 +26,6 @@ __all__ = [
     "EXAMPLES",
     "PREDICTIONS",
     "PROBES",
-    "REQUIRED",
     "TOKENS",
     "WEIGHTS",
     "Run",
@@ -48,8 +48,6 @@ PREDICTIONS = "predictions.parquet"
 PROBES = "probes.safetensors"
 ACTIVATIONS = "activations.safetensors"
 TOKENS = "tokens.json"
-REQUIRED = {"images": (WEIGHTS, PREDICTIONS, PROBES), "words": (WEIGHTS, PREDICTIONS, PROBES, TOKENS)}
-ALL_FILES = (MANIFEST, WEIGHTS, EXAMPLES, PREDICTIONS, PROBES, ACTIVATIONS, TOKENS)
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def open_run(path: str | Path) -> Run:
     if not path.exists() and path.parent.is_dir():
         restore_runs(path.parent)
     run = Run(path, read_manifest(path))
-    needed = REQUIRED[run.manifest.kind] + ((EXAMPLES,) if run.manifest.schema > 1 else ())
+    needed = kind_of(run.manifest.recipe).files + ((EXAMPLES,) if run.manifest.schema > 1 else ())
     missing = [name for name in needed if not (path / name).is_file()]
     if missing:
         raise RunError(f"The run {path} lacks {', '.join(missing)}. Fit it again.")
@@ -143,11 +141,12 @@ def open_run(path: str | Path) -> Run:
 
 def foreign_files(folder: Path) -> list[str]:
     """Return the names in a folder that belong to no run; leftovers of a killed writer count as the run's."""
-    leftovers = tuple(f".{name}." for name in ALL_FILES)
+    names = {MANIFEST, EXAMPLES}.union(*((*kind.files, *kind.more_files) for kind in kinds()))
+    leftovers = tuple(f".{name}." for name in names)
     return sorted(
         path.name
         for path in folder.iterdir()
-        if not path.is_file() or not (path.name in ALL_FILES or path.name.startswith(leftovers))
+        if not path.is_file() or not (path.name in names or path.name.startswith(leftovers))
     )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from analysis.data.images import ImageError
 from analysis.errors import CamLensError
+from analysis.kinds import Kind, kind_named, kind_of, kinds
 from analysis.progress import ProgressEvent
 from analysis.runs import Run, list_broken, restore_runs
 from dashboard import state
@@ -24,7 +25,6 @@ from dashboard.pages import page_file
 from dashboard.plain import plain
 
 UNKNOWN_NAMED = 5  # how many of a link's unknown values a warning names
-FIRST_PAGES = {"images": page_file("errors"), "words": page_file("reviews")}  # of each kind of run
 
 
 def theme() -> Theme:
@@ -51,11 +51,10 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
 
 
 def chosen_run(kind: str | None = "images") -> Run:
-    """Return the run that the sidebar names, of "images", of "words", or of either kind for None.
+    """Return the run that the sidebar names, of one kind of learner, or of any for None.
 
-    A link or a choice that names a run of the other kind leads to that kind's first page. Without any run of
-    images it starts the fine-tune of the demo, without one of words it offers to train one; it shows the
-    progress and stops the page.
+    A link or a choice that names a run of another kind leads to that kind's first page. Where there is no run, the
+    page shows the first fine-tune of the default kind, or offers to train a learner of another one, and stops.
     """
     for sentence in restore_runs():
         st.toast(sentence, icon=":material/restore:")
@@ -63,10 +62,12 @@ def chosen_run(kind: str | None = "images") -> Run:
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
     if asked in by_name and kind not in (None, by_name[asked].manifest.kind):
-        st.switch_page(FIRST_PAGES[by_name[asked].manifest.kind], query_params={state.RUN: asked})
+        first = kind_of(by_name[asked].manifest.recipe).first_page
+        st.switch_page(page_file(first), query_params={state.RUN: asked})
     fitting = [run.name for run in runs if kind in (None, run.manifest.kind)]
     if not fitting:
-        _offer_words() if kind == "words" else _first_start()
+        default = kinds()[0]
+        _first_start(default) if kind in (None, default.name) else _offer(kind_named(kind))
         st.stop()
     # The link decides, then this session's last choice (a widget forgets its own from page to page).
     last = st.session_state.get(f"{state.LAST_RUN}_{kind}")
@@ -81,7 +82,7 @@ def chosen_run(kind: str | None = "images") -> Run:
             format_func=lambda name: _short(by_name[name]),
             key=state.CHOSEN_RUN,
             on_change=_another_run,
-            help="Every learner in the cache, of images and of words. One made by `python -m analysis fit` "
+            help="Every learner in the cache, of every kind. One made by `python -m analysis fit` "
             "appears here too.",
         )
         if _short(by_name[name]) != name:
@@ -134,10 +135,7 @@ def _short(run: Run) -> str:
     if not run.name.startswith(name) or not re.fullmatch(r"(-\d+)?", number):
         return run.name
     which = name[-4:] + number
-    if recipe.kind == "words":
-        return f"Words: {recipe.source} · {recipe.arch} · {which}"
-    task = "" if recipe.task in ("species", "folder") else f" {recipe.task}"
-    return f"{recipe.source}{task} · {recipe.head} · {recipe.size} px · {which}"
+    return f"{recipe.short_name()} · {which}"
 
 
 def _another_run() -> None:
@@ -150,12 +148,9 @@ def _another_run() -> None:
     clear_filters()
 
 
-def _first_start() -> None:
+def _first_start(kind: Kind) -> None:
     st.title("CAM Lens")
-    st.write(
-        "The first start draws a small set of cats and dogs, fine-tunes a classifier on it and finds its "
-        "mistakes. This takes a minute or two and happens only once."
-    )
+    st.write(kind.introduction)
     jobs = service().jobs
     job = jobs.current
     broken = list_broken()
@@ -163,7 +158,7 @@ def _first_start() -> None:
         st.warning(f"{path.name}: {reason}", title="A learner in the cache can't be used")
     if broken and job is None:
         if st.button("Fine-tune the demo again", type="primary", icon=":material/refresh:"):
-            jobs.start(["--source", "demo", "--force"])
+            jobs.start(["--source", kind.default_source, "--force"])
             st.rerun()
         return
     if job is not None and not job.running and job.error:
@@ -172,27 +167,20 @@ def _first_start() -> None:
             jobs.clear()
             st.rerun()
         return
-    job_progress(jobs.start(["--source", "demo"]))
+    job_progress(jobs.start(["--source", kind.default_source]))
 
 
-def _offer_words() -> None:
-    st.title("Words")
-    st.write(
-        "The same lens for text: **which words of a movie review decide its sentiment?** The pages of words need "
-        "a learner for words, and there is none yet."
-    )
+def _offer(kind: Kind) -> None:
+    st.title(kind.label)
     job = service().jobs.current
     if job is not None:
         job_progress(job)
         if job.running:
             return
-    st.write(
-        "The default reads 25,000 IMDb reviews that came with the installation, so nothing is downloaded, and "
-        "trains a small convolutional network for which CAM over words is exact. It takes about 3 minutes on two "
-        "CPU cores; you can use the other pages meanwhile."
-    )
-    if st.button("Train a learner for words", type="primary", icon=":material/model_training:"):
-        service().jobs.start(["--source", "reviews"])
+    st.write(kind.introduction)
+    train = f"Train a learner for {kind.label.lower()}"
+    if kind.steps is not None and st.button(train, type="primary", icon=":material/model_training:"):
+        service().jobs.start(["--source", kind.default_source])
         st.rerun()
 
 

@@ -12,14 +12,11 @@ from pathlib import Path
 
 from analysis.commands.words import add_arguments as add_words_arguments
 from analysis.commands.words import print_words
-from analysis.data.source import TASKS
-from analysis.data.texts import TEXT_TASKS
 from analysis.errors import CamLensError
+from analysis.kinds import all_sources, kind_of, kinds, recipe_fields, recipe_for
 from analysis.predictions import open_predictions, results_of
 from analysis.progress import ProgressEvent, Report
-from analysis.recipes.images import ARCHITECTURES, HEADS
-from analysis.recipes.registry import ALL_SOURCES, AnyRecipe, recipe_for
-from analysis.recipes.words import TEXT_ARCHITECTURES
+from analysis.recipes.base import RecipeBase
 from analysis.runs import Run, list_broken, list_runs, open_run, restore_runs, runs_root
 
 _RUN_HELP = (
@@ -78,27 +75,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--source", choices=ALL_SOURCES, default="demo", help="where the images or texts come from"
+        "--source", choices=all_sources(), default=all_sources()[0], help="where the examples come from"
     )
-    tasks = sorted({task for names in (*TASKS.values(), *TEXT_TASKS.values()) for task in names})
+    recipes = [kind.recipe for kind in kinds()]
+    tasks = sorted({task for recipe in recipes for names in recipe.tasks.values() for task in names})
     parser.add_argument("--task", choices=tasks, help="what is told apart (default: the source's first)")
     parser.add_argument("--path", help="the folder of images, for --source folder; the file, for --source table")
     parser.add_argument(
         "--arch",
-        choices=(*ARCHITECTURES, *TEXT_ARCHITECTURES),
+        choices=tuple(dict.fromkeys(arch for recipe in recipes for arch in recipe.architectures)),
         help="the network (default: resnet34; demo: lite0; texts: wordcnn)",
     )
-    parser.add_argument("--head", choices=HEADS, help="linear: CAM is exact (default); book: fastai's own")
-    parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the square (default: 224)")
     parser.add_argument("--epochs", type=int, help="epochs after the frozen one, if any (default: by source)")
     parser.add_argument("--batch-size", type=int, help="examples a training step (default: by source)")
     parser.add_argument("--base-lr", type=float, help="base or highest learning rate (default: by source)")
     parser.add_argument("--seed", type=int, help="of the split and the training (default: 21)")
-    parser.add_argument("--no-pretrained", action="store_true", help="start from random weights")
-    parser.add_argument("--vocabulary-size", type=int, metavar="WORDS", help="texts: words that are told apart")
-    parser.add_argument("--max-tokens", type=int, metavar="WORDS", help="texts: how much of a long one is seen")
-    for part in ("text", "label", "split"):
-        parser.add_argument(f"--{part}-column", metavar="NAME", help=f"of the {part}, for --source table")
+    parser.add_argument(
+        "--no-pretrained", dest="pretrained", action="store_const", const=False, help="start from random weights"
+    )
+    for recipe in recipes:
+        recipe.add_options(parser)
     parser.add_argument("--run", metavar="DIR", help=f"{_RUN_HELP}; default: a name made from the recipe")
     parser.add_argument("--force", action="store_true", help="train again, also over another run")
     _add_progress(parser)
@@ -158,25 +154,9 @@ def _fit(options: argparse.Namespace) -> None:
     _conclude(run, options)
 
 
-def _recipe(options: argparse.Namespace) -> AnyRecipe:
-    return recipe_for(
-        options.source,
-        path=options.path,
-        task=options.task,
-        arch=options.arch,
-        head=options.head,
-        size=options.size,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        base_lr=options.base_lr,
-        seed=options.seed,
-        pretrained=False if options.no_pretrained else None,
-        vocabulary_size=options.vocabulary_size,
-        max_tokens=options.max_tokens,
-        text_column=options.text_column,
-        label_column=options.label_column,
-        split_column=options.split_column,
-    )
+def _recipe(options: argparse.Namespace) -> RecipeBase:
+    given = {name: getattr(options, name, None) for name in recipe_fields() if name != "source"}
+    return recipe_for(options.source, **given)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -244,8 +224,8 @@ def _conclude(run: Run, options: argparse.Namespace) -> None:
             from analysis.sweeps.evaluation import missing_examples, missing_sentence
 
             print(missing_sentence(run, missing_examples(run)))
-        noun = "texts" if run.manifest.kind == "words" else "images"
-        print(f"Error rate {results.error_rate:.3f} on {results.examples} validation {noun}: {run.path}")
+        nouns = kind_of(run.manifest.recipe).nouns
+        print(f"Error rate {results.error_rate:.3f} on {results.examples} validation {nouns}: {run.path}")
 
 
 def _reporter(options: argparse.Namespace) -> Report:

@@ -13,7 +13,7 @@ from analysis.runs import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.learner.words.store import LoadedText
+    from analysis.learner.words.store import WordLearner
 
 TOP = 50
 
@@ -64,7 +64,7 @@ def print_words(run: Run, options: argparse.Namespace) -> None:
         _print_ranking(loaded, options)
 
 
-def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
+def _print_review(loaded: WordLearner, options: argparse.Namespace) -> None:
     from analysis.learner.probes.files import probes_of
     from analysis.words.report import words_report
     from analysis.words.tables import chosen_target, review_summary, review_table
@@ -93,7 +93,7 @@ def _print_review(loaded: LoadedText, options: argparse.Namespace) -> None:
     _show(table.drop(columns="share"), options)
 
 
-def _print_ranking(loaded: LoadedText, options: argparse.Namespace) -> None:
+def _print_ranking(loaded: WordLearner, options: argparse.Namespace) -> None:
     from analysis.explain.engine.targets import target_label
     from analysis.words.occurrences import collect
     from analysis.words.ranking import INTERVAL, rank_words
@@ -115,7 +115,7 @@ def _print_ranking(loaded: LoadedText, options: argparse.Namespace) -> None:
     _show(ranked_table(ranking, lexicon), options, TOP)
 
 
-def _print_mistakes(loaded: LoadedText, options: argparse.Namespace) -> None:
+def _print_mistakes(loaded: WordLearner, options: argparse.Namespace) -> None:
     from analysis.words.ranking import words_of_mistakes
 
     table = loaded.run.predictions(["label", "predicted", "text"])
@@ -127,7 +127,7 @@ def _print_mistakes(loaded: LoadedText, options: argparse.Namespace) -> None:
     _show(ranking, options, TOP)
 
 
-def _print_truth(loaded: LoadedText, options: argparse.Namespace) -> None:
+def _print_truth(loaded: WordLearner, options: argparse.Namespace) -> None:
     from analysis.words.curves import DRAWS, SEED, curve_areas, curve_summary, word_curves
     from analysis.words.tables import chosen_target
 

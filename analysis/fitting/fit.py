@@ -18,16 +18,16 @@ from analysis.data.examples import Examples
 from analysis.data.labelled import LabelledExamples
 from analysis.explain.probe import Probe
 from analysis.fitting.places import changes_since, is_of, occupied, places, run_of
-from analysis.fitting.steps import FitSteps, TrainingResult
-from analysis.learner.loaded import Loaded
+from analysis.kinds import kind_of, resolve
+from analysis.learner.loaded import LoadedLearner
 from analysis.learner.probes.files import save_probes
 from analysis.learner.probes.fit import fit_probe
+from analysis.learner.steps import FitSteps, TrainingResult
 from analysis.learner.training import TrainingError
 from analysis.learner.weights_file import save_weights
 from analysis.manifest import MANIFEST, Manifest, looks_like_a_run, write_manifest
 from analysis.progress import ProgressEvent, Report, TimedReport, silent, within
-from analysis.recipes.registry import AnyRecipe
-from analysis.recipes.words import TextRecipe
+from analysis.recipes.base import RecipeBase, RecipeError
 from analysis.runs import EXAMPLES, PROBES, WEIGHTS, Run, RunError, foreign_files, open_run, runs_root, sha256
 from analysis.sweeps.evaluation import evaluate_held
 from analysis.writer import RunWriter, run_writer
@@ -36,7 +36,7 @@ _DATA_SHARE = 0.15  # of the whole job: drawing the demo's pictures, against tra
 
 
 def fit(
-    recipe: AnyRecipe,
+    recipe: RecipeBase,
     run_dir: str | Path | None = None,
     report: Report | None = None,
     force: bool = False,
@@ -57,7 +57,7 @@ def fit(
 
     Raises
     ------
-    CamLensError : of the kinds DataError, ImageError, WeightsError, TrainingError, RunError; each message
+    CamLensError : a RecipeError, DataError, ImageError, WeightsError, TrainingError or RunError; each message
         says what to do
     """
     timed = TimedReport(report or silent)
@@ -79,7 +79,7 @@ def fit(
                     earlier = run or earlier
                     continue
                 if earlier is not None:
-                    notes = (*notes, changes_since(earlier, data, place.name))
+                    notes = (*notes, changes_since(steps, earlier, data, place.name))
                     timed(ProgressEvent("data", notes[-1], _DATA_SHARE))
                 _refuse_foreign_files(place)
                 timed.restart(_DATA_SHARE)
@@ -93,18 +93,14 @@ def _say_waiting(report: Report, place: Path) -> None:
     report(ProgressEvent("data", f"Another process is fitting {place.name}; waiting for it", 0.0))
 
 
-def _steps(recipe: AnyRecipe) -> FitSteps:
-    # imported here: fastai's text part is none of a fit of images, nor torchvision and timm of one of words
-    if isinstance(recipe, TextRecipe):
-        from analysis.fitting.words import WordSteps
-
-        return WordSteps(recipe)
-    from analysis.fitting.images import ImageSteps
-
-    return ImageSteps(recipe)
+def _steps(recipe: RecipeBase) -> FitSteps:
+    kind = kind_of(recipe)
+    if kind.steps is None:
+        raise RecipeError(f"Learners of the kind {kind.name!r} cannot be trained here.")
+    return resolve(kind.steps)(recipe)
 
 
-def _refuse_other(target: Path, recipe: AnyRecipe, force: bool) -> None:
+def _refuse_other(target: Path, recipe: RecipeBase, force: bool) -> None:
     """Raise RunError where the folder holds what a fit must not replace."""
     if not target.exists():
         return
@@ -215,18 +211,19 @@ def _manifest(
     )
 
 
-def _probe(steps: FitSteps, loaded: Loaded, folder: Path, report: Report) -> None:
+def _probe(steps: FitSteps, loaded: LoadedLearner, folder: Path, report: Report) -> None:
     """Fit a linear probe at each layer of the network, on the training part, and write them to a folder."""
     manifest, examples = loaded.run.manifest, loaded.run.examples()
     total = len(examples.labels)
     features: dict[str, dict[str, np.ndarray]] = {}
     answers: dict[str, np.ndarray] = {}
+    nouns = kind_of(steps.recipe).nouns
     before = 0
     for part in ("train", "valid"):
         files = examples.names(part)
 
         def collected(done: int, before: int = before) -> None:
-            message = f"Collecting features for the probes, {before + done} of {total} {steps.noun}"
+            message = f"Collecting features for the probes, {before + done} of {total} {nouns}"
             report(ProgressEvent("probes", message, 0.8 * (before + done) / total))
 
         features[part] = steps.features(loaded, files, collected)

@@ -8,8 +8,9 @@ from itertools import count
 from pathlib import Path
 
 from analysis.data.labelled import LabelledExamples
-from analysis.data.texts import LabelledTexts
-from analysis.recipes.registry import AnyRecipe
+from analysis.kinds import kind_of
+from analysis.learner.steps import FitSteps
+from analysis.recipes.base import RecipeBase
 from analysis.runs import Run, RunError, open_run
 
 
@@ -25,7 +26,7 @@ def occupied(place: Path) -> bool:
     return place.exists() and (not place.is_dir() or any(place.iterdir()))
 
 
-def run_of(place: Path, recipe: AnyRecipe) -> Run | None:
+def run_of(place: Path, recipe: RecipeBase) -> Run | None:
     """Return the run of a recipe that stands in a place, None where there is none that can be opened."""
     try:
         run = open_run(place)
@@ -46,36 +47,24 @@ def is_of(run: Run, data: LabelledExamples) -> bool:
     return as_then.fingerprint() == run.manifest.fingerprint
 
 
-def changes_since(run: Run, data: LabelledExamples, name: str) -> str:
+def changes_since(steps: FitSteps, run: Run, data: LabelledExamples, name: str) -> str:
     """Return sentences that say why a run of the same recipe gets another name, and what the two share.
 
     Parameters
     ----------
+    steps : of the kind of learner
     run : the earlier run, which stays
     data : the examples as they are now
     name : of the new run
     """
-    texts = isinstance(data, LabelledTexts)
-    noun = "texts" if texts else "images"
-    then = run.manifest.counts["train"] + run.manifest.counts["valid"]
-    changed = f"{then:,} then, {len(data.files):,} now" if texts else _changed_files(run, data)
-    # a text's name is its row, which shifts: it is recognised by its words
-    keys = data.texts if isinstance(data, LabelledTexts) else data.files
-    sides = dict(zip(keys, data.valid, strict=True))
-    validated = set(run.predictions(["text"])["text"]) if texts else set(run.examples().names("valid"))
+    nouns = kind_of(run.manifest.recipe).nouns
+    sides = dict(zip(steps.keys(data), data.valid, strict=True))
+    validated = steps.validation_keys(run)
     both = [key for key in validated if key in sides]
     again = sum(sides[key] for key in both)
     return (
-        f"The {noun} in {data.root} are no longer those of the run {run.name} ({changed}). "
+        f"The {nouns} in {data.root} are no longer those of the run {run.name} ({steps.difference(run, data)}). "
         f"That run stays as it is; the new one is {name}. "
-        f"{len(both):,} of the earlier run's {len(validated):,} validation {noun} are still there; "
-        f"{again:,} of them are validation {noun} again."
+        f"{len(both):,} of the earlier run's {len(validated):,} validation {nouns} are still there; "
+        f"{again:,} of them are validation {nouns} again."
     )
-
-
-def _changed_files(run: Run, data: LabelledExamples) -> str:
-    sizes = run.examples().sizes
-    now = dict(zip(data.files, data.file_facts(), strict=True))
-    both = sizes.keys() & now.keys()
-    other = sum(sizes[name] is not None and sizes[name] != now[name][0] for name in both)
-    return f"{len(now.keys() - both):,} new, {len(sizes.keys() - both):,} gone, {other:,} of another size"

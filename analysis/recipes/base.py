@@ -1,13 +1,14 @@
-"""What every recipe has, of a learner for images or for words."""
+"""What every recipe has, whatever kind of learner it makes."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from analysis.errors import CamLensError
 
@@ -21,9 +22,44 @@ class RecipeBase:
     """How a learner is made; equal recipes on equal data make the same run.
 
     A recipe of a kind adds its fields, all with plain values: they are written to the manifest as JSON.
+
+    Attributes
+    ----------
+    kind : name of the kind of learner, see `analysis.kinds`
+    tasks : the sources of examples that this kind has, and the tasks of each
+    architectures : the networks it can use
+    source, task, arch : one of each
+    path : of the examples, where the source needs it
+    seed : of the split and of the training
     """
 
     kind: ClassVar[str]
+    tasks: ClassVar[Mapping[str, tuple[str, ...]]]
+    architectures: ClassVar[tuple[str, ...]]
+
+    source: str
+    path: str | None
+    task: str
+    arch: str
+    seed: int
+
+    @classmethod
+    def for_source(cls, source: str, **changes: Any) -> Self:
+        """Return the default recipe of a source, with `changes`; a change that is None is ignored."""
+        raise NotImplementedError
+
+    @classmethod
+    def add_options(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options of `python -m analysis fit` that only this kind has, each named after its field."""
+
+    @property
+    def head_name(self) -> str:
+        """Return what the list of learners says of the head; CAM is exact for a "linear" one."""
+        raise NotImplementedError
+
+    def short_name(self) -> str:
+        """Return a name that fits the dashboard's sidebar; two recipes may share it."""
+        raise NotImplementedError
 
     def run_name(self) -> str:
         """Return a readable folder name that no other recipe has."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,6 +37,8 @@ class ImageRecipe(RecipeBase):
     """
 
     kind: ClassVar[str] = "images"
+    tasks: ClassVar[Mapping[str, tuple[str, ...]]] = TASKS
+    architectures: ClassVar[tuple[str, ...]] = ARCHITECTURES
 
     source: str = "demo"
     path: str | None = None
@@ -71,6 +75,22 @@ class ImageRecipe(RecipeBase):
         values = {"source": source, **DEFAULTS[source], **given_fields(cls, source, changes)}
         lite = values["arch"] == "efficientnet_lite0" and values.get("pretrained", True)
         return cls(**{**(_LITE if lite else _FASTAI), **values})
+
+    @classmethod
+    def add_options(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options that only images have."""
+        parser.add_argument("--head", choices=HEADS, help="linear: CAM is exact (default); book: fastai's own")
+        parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the square (default: 224)")
+
+    @property
+    def head_name(self) -> str:
+        """Return the kind of head."""
+        return self.head
+
+    def short_name(self) -> str:
+        """Return a name that fits the dashboard's sidebar; two recipes may share it."""
+        task = "" if self.task in ("species", "folder") else f" {self.task}"
+        return f"{self.source}{task} · {self.head} · {self.size} px"
 
     def run_name(self) -> str:
         """Return a readable folder name that no other recipe has."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,6 +35,8 @@ class TextRecipe(RecipeBase):
     """
 
     kind: ClassVar[str] = "words"
+    tasks: ClassVar[Mapping[str, tuple[str, ...]]] = TEXT_TASKS
+    architectures: ClassVar[tuple[str, ...]] = TEXT_ARCHITECTURES
 
     source: str = "reviews"
     path: str | None = None
@@ -87,6 +91,27 @@ class TextRecipe(RecipeBase):
     def from_scratch(self) -> TextRecipe:
         """Return the recipe for where the pretrained weights cannot be had."""
         return replace(self, pretrained=False)
+
+    @classmethod
+    def add_options(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options that only texts have."""
+        parser.add_argument(
+            "--vocabulary-size", type=int, metavar="WORDS", help="texts: how many different words are known"
+        )
+        parser.add_argument(
+            "--max-tokens", type=int, metavar="WORDS", help="texts: how many words of a long one are read"
+        )
+        for part in ("text", "label", "split"):
+            parser.add_argument(f"--{part}-column", metavar="NAME", help=f"of the {part}, for --source table")
+
+    @property
+    def head_name(self) -> str:
+        """Return the kind of head."""
+        return "linear" if self.arch == "wordcnn" else "fastai's"
+
+    def short_name(self) -> str:
+        """Return a name that fits the dashboard's sidebar; two recipes may share it."""
+        return f"Words: {self.source} · {self.arch}"
 
     def run_name(self) -> str:
         """Return a readable folder name that no other recipe has."""

@@ -16,7 +16,7 @@ from analysis.explain.studies.ablation.effects import effects
 from analysis.explain.studies.ablation.runner import BATCH_MATES, AblationRunner
 from analysis.explain.studies.ablation.steps import CHANGES
 from analysis.home import home
-from analysis.learner.images.store import LoadedLearner
+from analysis.learner.images.store import ImageLearner
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.runs import PREDICTIONS, WEIGHTS, Run
 
@@ -26,7 +26,7 @@ BatchOf = Callable[[Sequence[str]], Tensor]
 
 
 def ablate_set(
-    loaded: LoadedLearner, files: Sequence[str], layer: str, batch_of: BatchOf, report: Report = silent
+    loaded: ImageLearner, files: Sequence[str], layer: str, batch_of: BatchOf, report: Report = silent
 ) -> pd.DataFrame:
     """Compute the map of every picture with each change alone.
 

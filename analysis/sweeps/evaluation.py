@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import torch
 
-from analysis.data.source import LabelledImages
-from analysis.learner.loaded import Loaded, load_any
+from analysis.kinds import kind_of, resolve
+from analysis.learner.loaded import LoadedLearner, load_any
 from analysis.manifest import SCHEMA, read_manifest, write_manifest
 from analysis.predictions.file import stored_key, write_predictions
 from analysis.progress import ProgressEvent, Report, silent
@@ -22,11 +20,11 @@ from analysis.writer import run_writer
 _NAMED = 10  # missing images that a sentence names
 
 
-def evaluate(run: Run, loaded: Loaded | None = None, force: bool = False, report: Report = silent) -> Run:
+def evaluate(run: Run, loaded: LoadedLearner | None = None, force: bool = False, report: Report = silent) -> Run:
     """Bring a run's predictions table up to date and return the run with its new digest.
 
     Nothing is computed while the weights and the examples are those of the table that is there, unless
-    `force` or where the run is of schema 1, which this rewrites. Validation images that are gone get no row;
+    `force` or where the run is of schema 1, which this rewrites. Validation examples that are gone get no row;
     the report names them. Waits where another process is fitting or evaluating this run, and goes by the
     manifest that is there then.
 
@@ -50,7 +48,9 @@ def evaluate(run: Run, loaded: Loaded | None = None, force: bool = False, report
         return evaluate_held(now, loaded if same else None, force, report)
 
 
-def evaluate_held(run: Run, loaded: Loaded | None = None, force: bool = False, report: Report = silent) -> Run:
+def evaluate_held(
+    run: Run, loaded: LoadedLearner | None = None, force: bool = False, report: Report = silent
+) -> Run:
     """Do what `evaluate` does, for a caller that holds the right to write the run folder."""
     key, path = _key(run), run.path / PREDICTIONS
     current = run.manifest.schema == SCHEMA and run.manifest.results
@@ -81,29 +81,29 @@ def missing_examples(run: Run) -> list[str]:
 
 
 def missing_sentence(run: Run, missing: Sequence[str]) -> str:
-    """Return a sentence that names validation images which are gone, the first of them where they are many."""
+    """Return a sentence that names validation examples which are gone, the first of them where they are many."""
     names = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else "")
-    count = run.manifest.counts["valid"]
+    count, nouns = run.manifest.counts["valid"], kind_of(run.manifest.recipe).nouns
     return (
-        f"{len(missing):,} of {count:,} validation images of {run.name} are missing under "
+        f"{len(missing):,} of {count:,} validation {nouns} of {run.name} are missing under "
         f"{run.manifest.data_root} and have no prediction: {names}"
     )
 
 
 def _missing(run: Run, files: Sequence[str]) -> list[str]:
-    """Return the images that are gone; raise RunError where none is left."""
-    if run.manifest.kind == "words":  # all texts lie in one source, which is there or not
-        return []
-    missing = [file for file in files if not run.image_path(file).is_file()]
-    if len(missing) == len(files):
+    """Return the examples that are gone; raise RunError where none is left."""
+    kind = kind_of(run.manifest.recipe)
+    missing: list[str] = resolve(kind.missing)(run, files)
+    root = run.manifest.data_root
+    if missing and len(missing) == len(files):
         raise RunError(
-            f"All {len(files):,} validation images of {run.name} are missing under {run.manifest.data_root}, the "
-            f"first one {files[0]}. Put the folder back, or fit again on the images as they are now."
+            f"All {len(files):,} validation {kind.nouns} of {run.name} are missing under {root}, the first one "
+            f"{files[0]}. Put the folder back, or fit again on the {kind.nouns} as they are now."
         )
     return missing
 
 
-def predict(loaded: Loaded, files: Sequence[str], report: Report = silent) -> pd.DataFrame:
+def predict(loaded: LoadedLearner, files: Sequence[str], report: Report = silent) -> pd.DataFrame:
     """Return the predictions for examples of a run, one row each, in the order given.
 
     Columns: path, label, predicted (class names), confidence (highest probability), probability_of_label,
@@ -143,35 +143,5 @@ def _table(logits: torch.Tensor, answers: torch.Tensor, class_names: Sequence[st
 
 def _key(run: Run) -> str:
     """Say what the predictions depend on: the weights, and the examples as they are on the disk now."""
-    now = _texts_now(run) if run.manifest.kind == "words" else _images_now(run)
+    now: dict[str, str] = resolve(kind_of(run.manifest.recipe).state)(run)
     return json.dumps({"weights": run.manifest.files[WEIGHTS], **now}, sort_keys=True)
-
-
-def _texts_now(run: Run) -> dict[str, str]:
-    from analysis.learner.words.store import texts_of
-
-    return {"data": texts_of(run).fingerprint()}
-
-
-def _images_now(run: Run) -> dict[str, str]:
-    """Read sizes and times, no pixels.
-
-    The times of the validation images count here and not in the fingerprint: pixels can change at an equal
-    number of bytes, but data that was only copied is no reason to train again.
-    """
-    manifest, examples = run.manifest, run.examples()
-    files = tuple(examples.labels)
-    now = LabelledImages(
-        source=manifest.recipe.source,
-        task=manifest.recipe.task,
-        root=Path(manifest.data_root),
-        files=files,
-        labels=tuple(manifest.vocabulary[label] for label in examples.labels.values()),
-        valid=tuple(examples.sides.values()),
-    )
-    times = [_modified(run.image_path(file)) for file in examples.names("valid")]
-    return {"data": now.fingerprint(), "times": hashlib.sha256(json.dumps(times).encode()).hexdigest()}
-
-
-def _modified(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else -1

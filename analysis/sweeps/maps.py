@@ -16,7 +16,7 @@ from analysis.explain import ExplainError, stage_layers, trace
 from analysis.explain.maps import Explanation
 from analysis.explain.probe import Probe
 from analysis.explain.report.maps_file import save_maps
-from analysis.learner.images.store import LoadedLearner, load
+from analysis.learner.images.store import ImageLearner, load
 from analysis.learner.probes.files import probes_of
 from analysis.predictions import Browse, open_predictions
 from analysis.runs import Run
@@ -119,13 +119,13 @@ def _worst(run: Run, count: int) -> list[str]:
     return [row["path"] for row in worst]
 
 
-def _last_stage(loaded: LoadedLearner) -> str:
+def _last_stage(loaded: ImageLearner) -> str:
     blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
     return stage_layers(loaded.model, blank)[-1].name
 
 
 def _explain(
-    loaded: LoadedLearner,
+    loaded: ImageLearner,
     probes: Mapping[str, Probe],
     names: Sequence[str],
     labels: Sequence[int],

@@ -19,13 +19,13 @@ from analysis.data.labelled import DataError
 from analysis.data.source import annotation
 from analysis.explain import explain, stage_layers
 from analysis.explain.measures.localisation import area_average, energy_inside
-from analysis.learner.images.store import LoadedLearner
+from analysis.learner.images.store import ImageLearner
 from analysis.progress import ProgressEvent, Report, silent
 
 _BATCH = 32
 
 
-def shortcut_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataFrame:
+def shortcut_effects(loaded: ImageLearner, report: Report = silent) -> pd.DataFrame:
     """Measure the effect of the shortcut on every validation picture that has it.
 
     The map is the exact CAM of the last layer for "dog rather than cat": class 0 minus class 1.
@@ -84,7 +84,7 @@ def shortcut_effects(loaded: LoadedLearner, report: Report = silent) -> pd.DataF
             annotated = annotations[row["path"]]
             assert annotated.shortcut is not None
             assert annotated.mask is not None
-            shortcut, animal = loaded.view(annotated.shortcut), loaded.view(annotated.mask)
+            shortcut, animal = loaded.mask_view(annotated.shortcut), loaded.mask_view(annotated.mask)
             effects.append(
                 {
                     "path": row["path"],

@@ -42,13 +42,13 @@ class Encoding(Protocol):
 
 
 class TextLearner(Protocol):
-    """The part of `analysis.learner.words.store.LoadedText` that explaining needs."""
+    """The part of `analysis.learner.words.store.WordLearner` that explaining needs."""
 
     @property
     def model(self) -> nn.Module: ...
     @property
     def device(self) -> torch.device: ...
-    def encode(self, text: str) -> Any: ...
+    def view(self, example: str) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -189,12 +189,12 @@ def read_start(learner: TextLearner, text: str) -> Encoding:
     """
     enough = _START
     while enough < len(text):
-        encoding = learner.encode(text[:enough])
+        encoding = learner.view(text[:enough])
         # What is cut off may have been half a word or half a tag, so the last tokens can't be trusted.
         if encoding.left_out > _CUT_OFF:
             return encoding
         enough *= 4
-    return learner.encode(text)
+    return learner.view(text)
 
 
 def predict_ids(learner: TextLearner, sequences: Sequence[np.ndarray]) -> Tensor:

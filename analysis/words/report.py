@@ -149,7 +149,7 @@ def words_report(
     by layer name; `layers` defaults to all. Any string will do: one without a word has no contributions, and
     says so. Raises ExplainError where the target, a layer or the class names do not fit.
     """
-    encoding = learner.encode(text)
+    encoding = learner.view(text)
     reading = read(learner.model, padded([encoding.ids], learner.device), target, layers, probes=probes)
     classes = reading.logits.shape[1]
     if len(class_names) != classes:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from analysis.explain.report.layers import LayerReport
     from analysis.explain.report.picture import SeenImage
     from analysis.explain.studies.keepdim import KeepdimCase, KeepdimCell
-    from analysis.learner.images.store import LoadedLearner
+    from analysis.learner.images.store import ImageLearner
 
 # Read when torch is loaded: OpenMP's waiting threads would spin and slow down whatever runs beside the model.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -61,7 +61,7 @@ T = TypeVar("T")
 class Resident:
     """A learner in memory, with the linear probes that belong to it."""
 
-    loaded: LoadedLearner
+    loaded: ImageLearner
     probes: dict[str, Probe]
 
 

@@ -25,7 +25,7 @@ from dashboard.backend.threads import leave_at_exit
 
 if TYPE_CHECKING:
     from analysis.explain.probe import Probe
-    from analysis.learner.words.store import LoadedText
+    from analysis.learner.words.store import WordLearner
     from analysis.words import Edit, Negation, Predicted, WhatIf, WordsReport
 
 # Read when torch is loaded: OpenMP's waiting threads would spin and slow down whatever runs beside the model.
@@ -39,7 +39,7 @@ Target = int | tuple[int, int]
 class ResidentText:
     """A learner in memory, with the linear probes that belong to it."""
 
-    loaded: LoadedText
+    loaded: WordLearner
     probes: dict[str, Probe]
 
 

@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from analysis.data.source import TASKS
+from analysis.kinds import kind_of
 from analysis.predictions import Results, results_of
+from analysis.recipes.base import RecipeBase
 from analysis.recipes.images import ARCHITECTURES, DEFAULTS, ImageRecipe, RecipeError
-from analysis.recipes.registry import AnyRecipe
 from analysis.runs import Run, RunError, list_broken, open_run
 from dashboard.backend.images import service
 from dashboard.frame import chosen_run, clear_messages
@@ -26,8 +27,8 @@ HEAD_NAMES = {
 }
 
 
-def recipe_form() -> AnyRecipe | None:
-    """Show the form; return a recipe once the form is sent and its values are possible."""
+def recipe_form() -> RecipeBase | None:
+    """The form; returns a recipe once it is sent off and makes sense."""
     known = {**SOURCE_NAMES, **WORD_SOURCES}
     source = st.radio("Pictures or texts", list(known), format_func=known.__getitem__, key="new_source")
     if source in WORD_SOURCES:
@@ -89,11 +90,6 @@ def results(run: Run) -> Results:
     return _results(str(run.path), run.manifest.files["predictions.parquet"])
 
 
-def head_of(recipe: AnyRecipe) -> str:
-    """Return the kind of the network's head; CAM is exact only for a linear one."""
-    return recipe.head if isinstance(recipe, ImageRecipe) else {"wordcnn": "linear"}.get(recipe.arch, "fastai's")
-
-
 run = chosen_run(kind=None)
 with clear_messages():
     st.title("Learners")
@@ -109,10 +105,10 @@ with clear_messages():
         rows.append(
             {
                 "learner": known.name,
-                "for": manifest.kind,
+                "for": kind_of(manifest.recipe).label,
                 "data": manifest.recipe.source,
                 "network": manifest.recipe.arch,
-                "head": head_of(manifest.recipe),
+                "head": manifest.recipe.head_name,
                 "accuracy": f"{found.accuracy:.1%}",
                 "validation examples": found.examples,
                 "made": manifest.created[:16].replace("T", " "),

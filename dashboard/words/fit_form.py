@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analysis.recipes.registry import RecipeError
+from analysis.recipes.base import RecipeError
 from analysis.recipes.words import TEXT_ARCHITECTURES, TextRecipe
 
 WORD_SOURCES = {

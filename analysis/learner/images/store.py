@@ -1,4 +1,4 @@
-"""Keeping a fine-tuned learner in a run folder, and bringing it back without pickle."""
+"""Load the learner of a run of pictures, without pickle."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from PIL import Image
 from torch import nn
 
 from analysis.learner.images.dataloaders import Item, make_dataloaders, plain_image_errors
+from analysis.learner.images.examples import image_recipe, missing
 from analysis.learner.images.finetune import build_learner, loader_workers
 from analysis.learner.training import best_device
 from analysis.learner.weights_file import check_weights, load_weights
 from analysis.progress import ProgressEvent, Report, silent
-from analysis.recipes.images import ImageRecipe
 from analysis.runs import Run, RunError
 
 _BATCH = 64
 _VALID = 1  # fastai's split_idx of the validation set: crop in the middle, not at random
 
 
-class LoadedLearner:
+class ImageLearner:
     """A run's learner in evaluation mode, with the pipeline that its images go through.
 
     Attributes
@@ -40,13 +40,18 @@ class LoadedLearner:
 
     def __init__(self, run: Run, learn: Learner) -> None:
         """Take a learner whose weights are loaded; raises RunError for a run of words."""
-        self.run, self.recipe, self.learn = run, _recipe_of(run), learn
+        self.run, self.recipe, self.learn = run, image_recipe(run), learn
         self.device: torch.device = learn.dls.device
 
     @property
     def model(self) -> nn.Module:
         """Return the network itself."""
         return self.learn.model
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the classes as shown to a person, in the order of the logits."""
+        return self.run.manifest.class_names
 
     @property
     def size(self) -> int:
@@ -72,14 +77,14 @@ class LoadedLearner:
             raise RunError(f"{file!r} is not an image of the run {self.run.name}.")
         return Item(self.run.image_path(file), self.run.manifest.vocabulary[labels[file]])
 
-    def batch(self, images: Sequence[Image.Image], size: int | None = None) -> torch.Tensor:
+    def batch(self, examples: Sequence[Image.Image], size: int | None = None) -> torch.Tensor:
         """Return images as the network gets them: (B, 3, size, size) float32, normalised, on the device.
 
         They go through fastai's own pipeline: a crop in the middle, resized to `size` (the run's, where
         none is given).
         """
         blank = self.run.manifest.vocabulary[0]
-        loader = self.dataloader([Item(image, blank) for image in images], len(images), size)
+        loader = self.dataloader([Item(image, blank) for image in examples], len(examples), size)
         return loader.one_batch()[0].as_subclass(torch.Tensor)
 
     def logits(self, files: Sequence[str], report: Report = silent) -> torch.Tensor:
@@ -87,11 +92,11 @@ class LoadedLearner:
 
         Raises RunError where images are missing, ImageError where one is damaged.
         """
-        missing = [file for file in files if not self.run.image_path(file).is_file()]
-        if missing:
+        gone = missing(self.run, files)
+        if gone:
             raise RunError(
-                f"{len(missing)} of {len(files)} images of {self.run.name} are missing under "
-                f"{self.run.manifest.data_root}, the first one {missing[0]}. Put the folder back, or fit again "
+                f"{len(gone)} of {len(files)} images of {self.run.name} are missing under "
+                f"{self.run.manifest.data_root}, the first one {gone[0]}. Put the folder back, or fit again "
                 f"on the images as they are now."
             )
         loader = self.dataloader([self.item(file) for file in files], _BATCH, workers=loader_workers(self.device))
@@ -110,7 +115,7 @@ class LoadedLearner:
         return torch.cat(logits)
 
     def columns(self, files: Sequence[str]) -> dict[str, list[Any]]:
-        """Return what a predictions table of images has besides: nothing."""
+        """Return no further columns: a predictions table of images has none."""
         return {}
 
     def picture(self, x: torch.Tensor) -> np.ndarray:
@@ -123,19 +128,23 @@ class LoadedLearner:
         pixels = (x.detach() * normalize.std.to(x.device) + normalize.mean.to(x.device)).clamp(0, 1) * 255
         return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
-    def view(self, mask: np.ndarray, size: int | None = None) -> np.ndarray:
+    def view(self, example: Image.Image, size: int | None = None) -> np.ndarray:
+        """Return a picture as the network sees it, (S, S, 3) uint8, at an input of `size` pixels."""
+        return self.picture(self.batch([example], size))[0]
+
+    def mask_view(self, mask: np.ndarray, size: int | None = None) -> np.ndarray:
         """Return a mask (H, W) bool of a photo as (S, S) bool, cropped and resized as the photo is."""
         drawn = PILMask.create(np.asarray(mask, dtype=np.uint8))
         return np.asarray(Resize(size or self.size)(drawn, split_idx=_VALID)) > 0
 
 
-def load(run: Run, device: torch.device | str | None = None, verify: bool = True) -> LoadedLearner:
-    """Bring a run's learner back, on CUDA where there is one unless a device is named.
+def load(run: Run, device: torch.device | str | None = None, verify: bool = True) -> ImageLearner:
+    """Load a run's learner, on CUDA where there is one unless a device is named.
 
     Neither the run's images nor a pickle is read. Raises RunError where the weights are not those that
     the manifest names or do not fit.
     """
-    manifest, recipe = run.manifest, _recipe_of(run)
+    manifest, recipe = run.manifest, image_recipe(run)
     if verify:
         check_weights(run)
     device = torch.device(device) if device is not None else best_device()
@@ -144,11 +153,4 @@ def load(run: Run, device: torch.device | str | None = None, verify: bool = True
     dls = make_dataloaders(blank, blank, manifest.vocabulary, size, manifest.normalize, device, batch_size=1)
     learn = build_learner(recipe, dls, pretrained=False)
     load_weights(learn.model, run, device)
-    return LoadedLearner(run, learn)
-
-
-def _recipe_of(run: Run) -> ImageRecipe:
-    recipe = run.manifest.recipe
-    if not isinstance(recipe, ImageRecipe):
-        raise RunError(f"{run.name} is a run of {run.manifest.kind}, not of images.")
-    return recipe
+    return ImageLearner(run, learn)

@@ -10,25 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.data.labelled import DataError
-from analysis.data.load import load_texts
 from analysis.data.texts import LabelledTexts
 from analysis.learner.training import best_device
 from analysis.learner.weights_file import check_weights, load_weights
 from analysis.learner.words.awd_lstm import AwdLstm
 from analysis.learner.words.batches import by_length, padded
 from analysis.learner.words.dataloaders import make_text_dataloaders
+from analysis.learner.words.examples import text_recipe, texts_of
 from analysis.learner.words.train import build_text_learner
 from analysis.learner.words.vocabulary import Encoding, TokenVocabulary, load_vocabulary
 from analysis.learner.words.wordcnn import WordCNN
 from analysis.progress import ProgressEvent, Report, silent
 from analysis.recipes.words import TextRecipe
-from analysis.runs import Run, RunError
+from analysis.runs import Run
 
 _BATCH = 64
 
 
-class LoadedText:
+class WordLearner:
     """The learner of a run of words in evaluation mode, with its vocabulary and its texts.
 
     Attributes
@@ -53,13 +52,18 @@ class LoadedText:
         self._data = data
         self.device: torch.device = model.embedding.weight.device
 
-    def encode(self, text: str) -> Encoding:
-        """Return any text as the network sees it, with the place of each word."""
-        return self.vocabulary.encode(text)
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the classes as shown to a person, in the order of the logits."""
+        return self.run.manifest.class_names
 
-    def batch(self, encodings: Sequence[Encoding]) -> Tensor:
+    def view(self, example: str) -> Encoding:
+        """Return any text as the network sees it, with the place of each word."""
+        return self.vocabulary.encode(example)
+
+    def batch(self, examples: Sequence[Encoding]) -> Tensor:
         """Return texts as one batch (B, L) int64 on the device, padded at the end; L is at least 1."""
-        return padded([encoding.ids for encoding in encodings], self.device)
+        return padded([encoding.ids for encoding in examples], self.device)
 
     def texts(self) -> dict[str, str]:
         """Return all texts of the run by name, read again from their source; raises RunError."""
@@ -97,16 +101,14 @@ def load_text(
     device: torch.device | str | None = None,
     verify: bool = True,
     data: LabelledTexts | None = None,
-) -> LoadedText:
+) -> WordLearner:
     """Load the learner of a run of words, on CUDA where there is one unless a device is named.
 
     Neither the run's texts nor a pickle is read; `data` is the texts that the run was fitted on, where they are in
     memory already. Raises RunError where the run is one of images, or its files are not those that the manifest
     names or do not fit.
     """
-    manifest, recipe = run.manifest, run.manifest.recipe
-    if not isinstance(recipe, TextRecipe):
-        raise RunError(f"{run.name} is a run of {manifest.kind}, not of words.")
+    manifest, recipe = run.manifest, text_recipe(run)
     if verify:
         check_weights(run)
     vocabulary = load_vocabulary(run)
@@ -116,29 +118,11 @@ def load_text(
     network = build_text_learner(recipe, dls, vocabulary, len(manifest.class_names)).model
     load_weights(network, run, device)
     model = network if isinstance(network, WordCNN) else AwdLstm(network)
-    return LoadedText(run, recipe, model.eval(), vocabulary, data)
-
-
-def texts_of(run: Run, report: Report = silent) -> LabelledTexts:
-    """Return a run's labelled texts as its source has them now; raises RunError where they have changed."""
-    recipe = run.manifest.recipe
-    if not isinstance(recipe, TextRecipe):
-        raise RunError(f"{run.name} is a run of {run.manifest.kind}, not of words.")
-    try:
-        sides = run.examples().sides
-        data = load_texts(recipe.source, recipe.task, recipe.path, recipe.columns, recipe.seed, report, sides)
-    except DataError as error:
-        raise RunError(f"The texts of {run.name} are no longer there: {error}") from error
-    if data.fingerprint() != run.manifest.fingerprint:
-        raise RunError(
-            f"The texts in {data.root} are not those that {run.name} was fitted on. Put the file back, or fit "
-            f"again on the texts as they are now: {run.how_to_retrain()}"
-        )
-    return data
+    return WordLearner(run, recipe, model.eval(), vocabulary, data)
 
 
 def pooled_features(
-    loaded: LoadedText, files: Sequence[str], report: Callable[[int], None]
+    loaded: WordLearner, files: Sequence[str], report: Callable[[int], None]
 ) -> dict[str, np.ndarray]:
     """Return the mean over the words of each layer's output: {layer: (N, C) float32}, in forward order.
 

@@ -44,7 +44,7 @@ def test_a_finished_fit_says_where_the_run_is(
     assert main(words) == 0
     out = capsys.readouterr().out
     assert "100% The run " in out
-    assert f"on 12 validation images: {tiny_run.path}" in out
+    assert f"on 12 validation pictures: {tiny_run.path}" in out
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_failed_export_leaves_no_file(
 def test_evaluate_works_by_name_and_by_path(tiny_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = shutil.copytree(tiny_run.path, tmp_path / "copied")
     assert main(["evaluate", "--run", tiny_run.name]) == 0
-    assert "on 12 validation images" in capsys.readouterr().out
+    assert "on 12 validation pictures" in capsys.readouterr().out
     assert main(["evaluate", "--run", str(path), "--force", "--progress", "json"]) == 0
     assert lines(capsys.readouterr().out)[0]["stage"] == "evaluate"
 

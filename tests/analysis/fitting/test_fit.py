@@ -17,8 +17,8 @@ from analysis.commands.cli import main
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
 from analysis.fitting import fit as fit_module
-from analysis.fitting import images as fit_images
 from analysis.fitting.fit import fit
+from analysis.learner.images import steps as image_steps
 from analysis.learner.probes.files import load_probes
 from analysis.manifest import MANIFEST
 from analysis.progress import ProgressEvent
@@ -31,7 +31,7 @@ from tests.tiny import REPOSITORY, draw_pictures, fit_command, tiny_recipe
 @pytest.fixture
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training fails the test."""
-    monkeypatch.setattr(fit_images, "train", lambda *args: pytest.fail("it trained again"))
+    monkeypatch.setattr(image_steps, "train", lambda *args: pytest.fail("it trained again"))
 
 
 def test_a_run_is_complete_and_its_digests_hold(tiny_run: Run):
@@ -99,7 +99,7 @@ def test_the_time_left_of_the_training_does_not_count_how_long_the_data_took(
         time.sleep(2.1)
         return load_images(*args)
 
-    monkeypatch.setattr(fit_images, "load_images", slowly)
+    monkeypatch.setattr(image_steps, "load_images", slowly)
     events: list[ProgressEvent] = []
     fit(tiny_recipe(tiny_folder), tmp_path / "run", events.append)
     assert next(event for event in events if event.stage == "weights").seconds_left is None
@@ -151,7 +151,7 @@ def test_the_command_says_why_there_is_another_run(tmp_path: Path, capsys: pytes
     (folder / "sea_1.png").unlink()
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert "note: The images in " in said
+    assert "note: The pictures in " in said
     assert "run-2" in said
 
 
@@ -288,7 +288,7 @@ def test_real_breeds_with_the_books_head(pets_cache: Path, tmp_path: Path, monke
             valid=tuple(everything.valid[place] for place in places),
         )
 
-    monkeypatch.setattr(fit_images, "load_images", some)
+    monkeypatch.setattr(image_steps, "load_images", some)
     recipe = ImageRecipe.for_source("pets", task="breeds", head="book", pretrained=False, size=64)
     run = fit(recipe, tmp_path / "run")
     table = run.predictions()

@@ -10,6 +10,8 @@ import pytest
 
 from analysis.data.load import load_images, load_texts
 from analysis.fitting.places import changes_since, is_of, occupied, places, run_of
+from analysis.learner.images.steps import ImageSteps
+from analysis.learner.words.steps import WordSteps
 from analysis.runs import Run
 
 
@@ -45,17 +47,19 @@ def test_what_changed_among_images_is_counted(tiny_run: Run, gone: str):
     lost = tiny_run.examples().names(gone)[0]
     kept = [place for place, file in enumerate(data.files) if file != lost]
     fewer = {name: tuple(getattr(data, name)[place] for place in kept) for name in ("files", "labels", "valid")}
-    said = changes_since(tiny_run, replace(data, **fewer), "mine-2")
+    said = changes_since(ImageSteps(tiny_run.manifest.recipe), tiny_run, replace(data, **fewer), "mine-2")
     assert "(0 new, 1 gone, 0 of another size)" in said
     assert f"{tiny_run.name} (" in said
     assert "the new one is mine-2" in said
     left = 11 if gone == "valid" else 12
-    assert f"{left} of the earlier run's 12 validation images are still there; {left} of them are" in said
+    assert f"{left} of the earlier run's 12 validation pictures are still there; {left} of them are" in said
 
 
 def test_texts_are_known_by_their_words(tiny_words_run: Run):
     data = load_texts("table", "table", tiny_words_run.manifest.recipe.path)
     shifted = replace(data, files=tuple(f"row/{place + 1:05}" for place in range(len(data.files))))
-    said = changes_since(tiny_words_run, shifted, "mine-2")
+    said = changes_since(WordSteps(tiny_words_run.manifest.recipe), tiny_words_run, shifted, "mine-2")
     assert "(60 then, 60 now)" in said
-    assert "12 of the earlier run's 12 validation texts are still there; 12 of them are validation texts" in said
+    assert (
+        "12 of the earlier run's 12 validation reviews are still there; 12 of them are validation reviews" in said
+    )

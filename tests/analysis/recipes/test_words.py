@@ -1,16 +1,14 @@
-"""Text recipes: defaults, refusals, names, and the one door to both kinds."""
+"""Text recipes: defaults, refusals, names."""
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 
 from analysis.commands.cli import _parser, _recipe
 from analysis.recipes.base import RecipeError
 from analysis.recipes.images import ImageRecipe
-from analysis.recipes.registry import ALL_SOURCES, recipe_for, recipe_from
 from analysis.recipes.words import TextRecipe
 
 
@@ -69,18 +67,3 @@ def test_every_option_changes_the_name():
 )
 def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe | ImageRecipe):
     assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe
-
-
-def test_one_door_to_both_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    assert recipe_for("demo", size=None, max_tokens=None) == ImageRecipe.for_source("demo")
-    assert recipe_for("table", path="x.csv").path == str(tmp_path / "x.csv")
-    with pytest.raises(RecipeError, match="'demo' is one of images, for which there is no max_tokens"):
-        recipe_for("demo", max_tokens=50)
-    with pytest.raises(RecipeError, match="'reviews' is one of words, for which there is no head, size"):
-        recipe_for("reviews", size=224, head="linear")
-    with pytest.raises(RecipeError, match="possible here: " + ", ".join(ALL_SOURCES)):
-        recipe_for("web")
-    for recipe in (ImageRecipe.for_source("pets"), TextRecipe.for_source("imdb")):
-        values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-        assert recipe_from(values) == recipe

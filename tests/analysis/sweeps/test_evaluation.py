@@ -18,7 +18,7 @@ from fastai.interpret import ClassificationInterpretation
 from scipy.stats import entropy
 
 from analysis.commands.cli import main
-from analysis.learner.images.store import LoadedLearner, load
+from analysis.learner.images.store import ImageLearner, load
 from analysis.manifest import write_manifest
 from analysis.predictions import open_predictions
 from analysis.progress import ProgressEvent
@@ -31,7 +31,7 @@ from tests.tiny import draw_pictures
 
 
 @pytest.fixture(scope="module")
-def loaded(tiny_run: Run) -> LoadedLearner:
+def loaded(tiny_run: Run) -> ImageLearner:
     return load(tiny_run, "cpu")
 
 
@@ -51,7 +51,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one entry at each pass over the validation set."""
     calls: list[int] = []
 
-    def counted(loaded: LoadedLearner, files: tuple[str, ...], report: object) -> pd.DataFrame:
+    def counted(loaded: ImageLearner, files: tuple[str, ...], report: object) -> pd.DataFrame:
         calls.append(len(files))
         return predict(loaded, files)
 
@@ -59,7 +59,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-def test_it_agrees_with_fastais_interpretation(tiny_run: Run, loaded: LoadedLearner):
+def test_it_agrees_with_fastais_interpretation(tiny_run: Run, loaded: ImageLearner):
     table = tiny_run.predictions()
     items = [loaded.item(file) for file in tiny_run.examples().names("valid")]
     fastai = ClassificationInterpretation.from_learner(loaded.learn, dl=loaded.dataloader(items, 5))
@@ -98,14 +98,14 @@ def test_the_columns_follow_from_the_probabilities(tiny_run: Run):
     np.testing.assert_allclose(table["loss"], -np.log(of_label), rtol=1e-5)
 
 
-def test_training_images_can_be_predicted_too(tiny_run: Run, loaded: LoadedLearner):
+def test_training_images_can_be_predicted_too(tiny_run: Run, loaded: ImageLearner):
     files = [tiny_run.examples().names("train")[0], tiny_run.examples().names("valid")[0]]
     table = predict(loaded, files)
     assert table["path"].tolist() == files
     assert table["split"].tolist() == ["train", "valid"]
 
 
-def test_the_pass_changes_neither_mode_nor_weights(loaded: LoadedLearner, tiny_run: Run):
+def test_the_pass_changes_neither_mode_nor_weights(loaded: ImageLearner, tiny_run: Run):
     before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
     loaded.model.train()
     try:
@@ -127,7 +127,7 @@ def test_nothing_is_computed_while_weights_and_images_are_the_same(
     pd.testing.assert_frame_equal(again.predictions(), tiny_run.predictions())
 
 
-def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: LoadedLearner, computed: list[int]):
+def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: ImageLearner, computed: list[int]):
     image = copied.image_path(copied.examples().names("valid")[0])
     image.write_bytes(image.read_bytes() + b"\0")
     run = evaluate(copied)
@@ -136,7 +136,7 @@ def test_changed_weights_or_images_are_predicted_anew(copied: Run, loaded: Loade
     assert computed == [12]
     other = Run(run.path, replace(run.manifest, files={**run.manifest.files, WEIGHTS: "another"}))
     write_manifest(other.manifest, other.path)
-    evaluate(other, LoadedLearner(other, loaded.learn))
+    evaluate(other, ImageLearner(other, loaded.learn))
     assert computed == [12, 12]
 
 
@@ -202,7 +202,7 @@ def test_missing_photos_are_named_and_left_out(copied: Run, capsys: pytest.Captu
         copied.image_path(file).unlink()
     events: list[ProgressEvent] = []
     run = evaluate(copied, report=events.append)
-    assert f"2 of 12 validation images of {run.name} are missing" in events[0].message
+    assert f"2 of 12 validation pictures of {run.name} are missing" in events[0].message
     assert all(file in events[0].message for file in gone)
     assert run.predictions()["path"].tolist() == [file for file in files if file not in gone]
     assert run.manifest.results["missing"] == 2
@@ -211,7 +211,7 @@ def test_missing_photos_are_named_and_left_out(copied: Run, capsys: pytest.Captu
     assert main(["evaluate", "--run", str(copied.path)]) == 0
     said = capsys.readouterr().out
     assert all(file in said for file in gone)
-    assert "on 10 validation images" in said
+    assert "on 10 validation pictures" in said
 
 
 def test_photos_that_are_back_are_predicted_again(copied: Run):
@@ -227,7 +227,7 @@ def test_photos_that_are_back_are_predicted_again(copied: Run):
 def test_a_run_whose_photos_are_all_gone_is_refused(copied: Run):
     for file in copied.examples().names("valid"):
         copied.image_path(file).unlink()
-    with pytest.raises(RunError, match=r"All 12 validation images .* are missing .* Put the folder back"):
+    with pytest.raises(RunError, match=r"All 12 validation pictures .* are missing .* Put the folder back"):
         evaluate(copied, force=True)
 
 
@@ -245,7 +245,7 @@ def test_a_run_of_schema_1_is_rewritten_by_an_evaluation(copied: Run, computed: 
     assert computed == [12]
 
 
-def test_progress_reaches_the_end(tiny_run: Run, loaded: LoadedLearner):
+def test_progress_reaches_the_end(tiny_run: Run, loaded: ImageLearner):
     events: list[ProgressEvent] = []
     predict(loaded, tiny_run.examples().names("train") * 2, events.append)
     assert [(event.stage, event.batch, event.batches) for event in events] == [

@@ -53,7 +53,7 @@ class Learner:
         self.vocabulary = TokenVocabulary((*SPECIAL, *(MARKERS if marks else ()), *WORDS), longest, marks)
         self.split = 0  # characters
 
-    def encode(self, text: str) -> Encoding:
+    def view(self, text: str) -> Encoding:
         self.split += len(text)
         return self.vocabulary.encode(text)
 

@@ -92,10 +92,10 @@ def test_contributions_are_those_of_both_texts_for_one_target() -> None:
     text = "the film was not a good plot . it was never awful"
     views = negation_view(learner, text)
     assert [view.phrase for view in views] == ["not a good plot", "never awful"]
-    target = read(learner.model, padded([learner.encode(text).ids], "cpu")).target()
+    target = read(learner.model, padded([learner.view(text).ids], "cpu")).target()
     for view in views:
         for said, score in ((text, view.score_with), (view.text, view.score_without)):
-            encoded = learner.encode(said)
+            encoded = learner.view(said)
             taken = read(learner.model, padded([encoded.ids], "cpu"), target)
             assert float(taken.scores()[0]) == pytest.approx(score)
             values = cam(taken, "blocks.1")[0]

@@ -135,7 +135,7 @@ TAG = "<b class='" + "x y " * 60 + "'>"
 @pytest.mark.parametrize("longest", [3, 50])
 def test_the_start_that_is_read_is_that_of_the_whole_text(text: str, longest: int) -> None:
     learner = Learner(convolutional(), longest=longest)
-    whole, start = learner.encode(text), read_start(learner, text)
+    whole, start = learner.view(text), read_start(learner, text)
     assert start.ids.tolist() == whole.ids.tolist()
     assert start.tokens == whole.tokens
     assert (start.left_out > 0) == (whole.left_out > 0)
@@ -146,7 +146,7 @@ def test_a_tag_that_is_cut_in_two_is_not_taken_for_words() -> None:
     for shift in range(0, 260, 7):
         text = "a" * (19_800 - 60 + shift) + f" good {TAG} bad " + "film " * 9_000
         learner = Learner(convolutional(), longest=20)
-        assert read_start(learner, text).tokens == learner.encode(text).tokens
+        assert read_start(learner, text).tokens == learner.view(text).tokens
 
 
 def test_predictions_come_back_in_the_order_asked_for() -> None:

@@ -33,7 +33,7 @@ def test_the_occurrences_are_those_of_the_reports(method: str) -> None:
                 number, where, contribution, evidence = rows[place]
                 assert (found.words[number], where) == (word.key, review)
                 assert contribution == pytest.approx(value)
-                assert evidence == pytest.approx(value * len(learner.encode(text)))
+                assert evidence == pytest.approx(value * len(learner.view(text)))
                 place += 1
     assert place == len(rows)
     assert dict(zip(found.words, found.known, strict=True))["zebra"] == np.False_

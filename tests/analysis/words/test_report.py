@@ -117,7 +117,7 @@ def test_the_probes_cam_adds_up_to_the_probes_own_logit() -> None:
     learner = Learner(convolutional())
     one = probe(4)
     row = words_report(learner, TEXT, NAMES, 1, probes={"embedding": one}).rows[0]
-    ids = learner.encode(TEXT).ids
+    ids = learner.view(TEXT).ids
     features = learner.model.embedding.weight.detach().numpy()[ids].mean(0)
     by_probe = row.maps["cam"].contributions
     assert by_probe is not None

@@ -41,7 +41,7 @@ def test_each_text_gets_its_own_numbers_without_padding(name: str) -> None:
     learner = bag({"good": 3.0, "bad": -5.0, "film": 1.0}, bias=0.5)
     method, layer = choose(learner.model, name, "blocks.0")
     texts = ["good bad film", "bad", ""]
-    reading, values = token_values(learner, [learner.encode(text).ids for text in texts], 1, method, layer)
+    reading, values = token_values(learner, [learner.view(text).ids for text in texts], 1, method, layer)
     assert [one.tolist() for one in values] == [pytest.approx([1, -5 / 3, 1 / 3]), pytest.approx([-5]), []]
     assert all(one.dtype == np.float64 for one in values)
     assert reading.scores().tolist() == pytest.approx([-1 / 3 + 0.5, -4.5, 0.5])
@@ -49,7 +49,7 @@ def test_each_text_gets_its_own_numbers_without_padding(name: str) -> None:
 
 def test_gradients_are_taken_only_for_a_method_that_needs_them() -> None:
     learner = Learner(convolutional())
-    ids = [learner.encode("good film").ids]
+    ids = [learner.view("good film").ids]
     for name, method in METHODS.items():
         reading, _ = token_values(learner, ids, 1, *choose(learner.model, name, "blocks.1"))
         assert bool(reading.gradients) == method.needs_gradient

@@ -18,14 +18,14 @@ from analysis.data.folder import load_folder
 from analysis.data.images import ImageError, open_image
 from analysis.learner.images.dataloaders import items, make_dataloaders
 from analysis.learner.images.finetune import train
-from analysis.learner.images.store import LoadedLearner, load
+from analysis.learner.images.store import ImageLearner, load
 from analysis.learner.weights_file import save_weights
 from analysis.recipes.images import ImageRecipe
 from analysis.runs import WEIGHTS, Run, RunError, open_run
 
 
 @pytest.fixture(scope="module")
-def loaded(tiny_run: Run) -> LoadedLearner:
+def loaded(tiny_run: Run) -> ImageLearner:
     return load(tiny_run, "cpu")
 
 
@@ -51,7 +51,7 @@ def test_what_is_saved_comes_back_bit_by_bit(
     assert all(value.dtype in (torch.float32, torch.int64) for value in load_file(tmp_path / WEIGHTS).values())
 
 
-def test_a_batch_is_bitwise_what_the_validation_loader_yields(loaded: LoadedLearner, tiny_folder: Path):
+def test_a_batch_is_bitwise_what_the_validation_loader_yields(loaded: ImageLearner, tiny_folder: Path):
     manifest = loaded.run.manifest
     images = load_folder(tiny_folder)
     dls = make_dataloaders(
@@ -64,20 +64,20 @@ def test_a_batch_is_bitwise_what_the_validation_loader_yields(loaded: LoadedLear
     assert torch.equal(x, expected)
 
 
-def test_a_batch_leaves_the_callers_image_alone(loaded: LoadedLearner):
+def test_a_batch_leaves_the_callers_image_alone(loaded: ImageLearner):
     image = Image.new("RGB", (80, 70), "red")
     loaded.batch([image])
     assert type(image) is Image.Image
     assert image.size == (80, 70)
 
 
-def test_another_input_size_is_possible(loaded: LoadedLearner):
+def test_another_input_size_is_possible(loaded: ImageLearner):
     image = Image.new("RGB", (300, 200))
     assert loaded.batch([image, image], size=96).shape == (2, 3, 96, 96)
     assert loaded.batch([image]).shape == (1, 3, 64, 64)  # the override does not stick
 
 
-def test_a_picture_is_exactly_what_was_resized(loaded: LoadedLearner):
+def test_a_picture_is_exactly_what_was_resized(loaded: ImageLearner):
     noise = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
     resized = Resize(64)(PILImage.create(noise), split_idx=1)
     x = loaded.batch([Image.fromarray(noise)])
@@ -89,21 +89,21 @@ def test_a_picture_is_exactly_what_was_resized(loaded: LoadedLearner):
     assert np.abs(decoded.astype(int) - pictures[0]).max() <= 1
 
 
-def test_a_mask_is_cropped_and_resized_as_its_photo(loaded: LoadedLearner):
+def test_a_mask_is_cropped_and_resized_as_its_photo(loaded: ImageLearner):
     # 64 x 128 to 32: columns 32 to 96 are seen, every second pixel
     mask = np.random.default_rng(0).random((32, 64)) < 0.5
     mask = mask.repeat(2, axis=0).repeat(2, axis=1)
-    seen = loaded.view(mask, size=32)
+    seen = loaded.mask_view(mask, size=32)
     assert seen.dtype == bool
     assert np.array_equal(seen, mask[:, 32:96][::2, ::2])
-    assert all(np.array_equal(loaded.view(mask, size=32), seen) for _ in range(5))
+    assert all(np.array_equal(loaded.mask_view(mask, size=32), seen) for _ in range(5))
     photo = Image.fromarray((mask * 255).astype(np.uint8)).convert("RGB")
     drawn = loaded.picture(loaded.batch([photo], size=32))[0, :, :, 0]
     assert np.array_equal(drawn > 127, seen)
 
 
-def test_the_runs_size_is_the_default_of_a_view(loaded: LoadedLearner):
-    assert loaded.view(np.ones((10, 20), bool)).shape == (64, 64)
+def test_the_runs_size_is_the_default_of_a_view(loaded: ImageLearner):
+    assert loaded.mask_view(np.ones((10, 20), bool)).shape == (64, 64)
 
 
 def test_weights_that_were_changed_are_refused(copied: Run):
@@ -139,7 +139,7 @@ def test_a_learner_loads_without_its_photos(copied: Run, tmp_path: Path):
         back.batch([open_image(away.image_path("sand_0.png"))])
 
 
-def test_items_know_their_labels_and_strangers_are_refused(loaded: LoadedLearner):
+def test_items_know_their_labels_and_strangers_are_refused(loaded: ImageLearner):
     assert loaded.item("sea_1.png").label == "sea"
     with pytest.raises(RunError, match="'other.png' is not an image of the run"):
         loaded.item("other.png")

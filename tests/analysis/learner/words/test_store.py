@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.learner import loaded as door
 from analysis.learner.images.store import load
-from analysis.learner.words.store import LoadedText, load_text, pooled_features
+from analysis.learner.words.store import WordLearner, load_text, pooled_features
 from analysis.learner.words.wordcnn import WordCNN
 from analysis.runs import TOKENS, WEIGHTS, Run, RunError
 
@@ -20,15 +19,15 @@ ODD = ["", "<br />", "!!!", "👍🏽", "很好看的电影", "dull " * 100_000,
 
 
 @pytest.fixture(scope="module")
-def loaded(tiny_words_run: Run) -> LoadedText:
+def loaded(tiny_words_run: Run) -> WordLearner:
     return load_text(tiny_words_run, "cpu")
 
 
-def test_the_predictions_are_those_of_the_network_one_text_at_a_time(tiny_words_run: Run, loaded: LoadedText):
+def test_the_predictions_are_those_of_the_network_one_text_at_a_time(tiny_words_run: Run, loaded: WordLearner):
     table = tiny_words_run.predictions()
     for row in table.itertuples():
         with torch.no_grad():
-            logits = loaded.model(loaded.batch([loaded.encode(row.text)]))[0].double()
+            logits = loaded.model(loaded.batch([loaded.view(row.text)]))[0].double()
         np.testing.assert_allclose(logits.softmax(0).numpy(), row.probabilities, atol=1e-5)
         assert row.predicted == tiny_words_run.manifest.class_names[int(logits.argmax())]
         answer = tiny_words_run.manifest.class_names.index(row.label)
@@ -40,8 +39,8 @@ def test_it_learned_something(tiny_words_run: Run):
     assert (table["label"] == table["predicted"]).mean() > 0.7
 
 
-def test_any_text_can_be_asked_for_alone_or_in_a_batch(loaded: LoadedText):
-    encodings = [loaded.encode(text) for text in ODD]
+def test_any_text_can_be_asked_for_alone_or_in_a_batch(loaded: WordLearner):
+    encodings = [loaded.view(text) for text in ODD]
     assert isinstance(loaded.model, WordCNN)
     with torch.no_grad():
         together = loaded.model(loaded.batch(encodings))
@@ -55,7 +54,7 @@ def test_any_text_can_be_asked_for_alone_or_in_a_batch(loaded: LoadedText):
     assert encodings[5].left_out == 100_000 - 30
 
 
-def test_the_texts_come_from_the_source_again(tiny_words_run: Run, loaded: LoadedText):
+def test_the_texts_come_from_the_source_again(tiny_words_run: Run, loaded: WordLearner):
     texts = loaded.texts()
     assert set(texts) == set(tiny_words_run.examples().labels)
     table = tiny_words_run.predictions()
@@ -73,7 +72,7 @@ def test_changed_or_missing_texts_are_refused(tiny_words_run: Run, tiny_reviews:
     other.unlink()
     with pytest.raises(RunError, match="are no longer there: .*reviews.csv does not exist"):
         load_text(run, "cpu").texts()
-    assert load_text(run, "cpu").encode("dull").ids[0] > 1  # a text typed in needs none of them
+    assert load_text(run, "cpu").view("dull").ids[0] > 1  # a text typed in needs none of them
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, TOKENS])
@@ -85,23 +84,21 @@ def test_changed_files_are_refused(name: str, tiny_words_run: Run, tmp_path: Pat
         load_text(run, "cpu")
 
 
-def test_each_kind_has_its_own_door_and_both_a_common_one(tiny_words_run: Run, tiny_run: Run):
+def test_a_run_of_another_kind_is_refused(tiny_words_run: Run, tiny_run: Run):
     with pytest.raises(RunError, match="is a run of words, not of images"):
         load(tiny_words_run)
     with pytest.raises(RunError, match="is a run of images, not of words"):
         load_text(tiny_run)
-    assert isinstance(door.load_any(tiny_words_run), LoadedText)
-    assert not isinstance(door.load_any(tiny_run), LoadedText)
 
 
-def test_the_probes_learn_from_the_mean_over_the_words(loaded: LoadedText):
+def test_the_probes_learn_from_the_mean_over_the_words(loaded: WordLearner):
     files = list(loaded.run.examples().labels)[:9]
     done: list[int] = []
     features = pooled_features(loaded, files, done.append)
     assert list(features) == ["embedding", "blocks.0", "blocks.1"]
     assert done[-1] == 9
     for row, file in enumerate(files):
-        ids = loaded.batch([loaded.encode(loaded.texts()[file])])
+        ids = loaded.batch([loaded.view(loaded.texts()[file])])
         with torch.no_grad():
             embedded = loaded.model.embedding(ids)[0].mean(dim=0)
             last = loaded.model.features(ids)[0].mean(dim=1)

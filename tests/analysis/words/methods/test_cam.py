@@ -39,7 +39,7 @@ def test_by_hand_and_padding_counts_for_nothing_whatever_stands_there() -> None:
 
 def test_by_hand_in_a_network_that_averages_the_weights_of_words() -> None:
     learner = bag({"good": 3.0, "bad": -5.0, "film": 0.0}, bias=0.5)
-    reading = read(learner.model, padded([learner.encode("good bad film").ids]), 1, gradients=False)
+    reading = read(learner.model, padded([learner.view("good bad film").ids]), 1, gradients=False)
     assert float(reading.logits[0, 1]) == pytest.approx((3 - 5 + 0) / 3 + 0.5)
     assert cam(reading, "blocks.0")[0].tolist() == pytest.approx([1, -5 / 3, 0])
 
@@ -54,7 +54,7 @@ def test_captums_integrated_gradients_agree_where_the_network_is_linear() -> Non
     """In a network without corners between 0 and the words, its path integral is the CAM."""
     attr = pytest.importorskip("captum.attr")
     learner = bag({"good": 3.0, "bad": -5.0, "great": 1.0}, bias=0.5)
-    ids = padded([learner.encode("good bad film great").ids])
+    ids = padded([learner.view("good bad film great").ids])
     integrated = attr.LayerIntegratedGradients(learner.model, learner.model.embedding)
     by_captum = integrated.attribute(ids, baselines=torch.ones_like(ids), target=1, n_steps=64).sum(2)[0]
     torch.testing.assert_close(cam(read(learner.model, ids, 1), "blocks.0")[0], by_captum.detach())

@@ -25,7 +25,7 @@ def test_by_hand_and_padding_counts_for_nothing_whatever_stands_there() -> None:
 def test_at_the_embedding_of_a_bag_of_words_by_hand() -> None:
     """The slope averages 1 word up, 1 word up, 1 at the ReLU's corner (0)."""
     learner = bag({"good": 3.0, "bad": -5.0, "film": 0.0}, bias=0.5)
-    reading = read(learner.model, padded([learner.encode("good bad film").ids]), 1)
+    reading = read(learner.model, padded([learner.view("good bad film").ids]), 1)
     assert gradcam(reading, "embedding")[0].tolist() == pytest.approx([3 * 2 / 9, -5 * 2 / 9, 0])
 
 

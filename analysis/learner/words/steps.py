@@ -10,19 +10,18 @@ import torch
 
 from analysis.data.load import load_texts
 from analysis.data.texts import LabelledTexts
-from analysis.fitting.steps import FitSteps, TrainingResult
-from analysis.learner.words.store import LoadedText, load_text, pooled_features
+from analysis.learner.steps import FitSteps, TrainingResult
+from analysis.learner.words.store import WordLearner, load_text, pooled_features
 from analysis.learner.words.train import train_text
 from analysis.progress import ProgressEvent, Report
 from analysis.recipes.words import TextRecipe
 from analysis.runs import TOKENS, Run, sha256
 
 
-class WordSteps(FitSteps[TextRecipe, LabelledTexts, LoadedText]):
+class WordSteps(FitSteps[TextRecipe, LabelledTexts, WordLearner]):
     """A training of a text classifier."""
 
     libraries = ("torch", "fastai", "pandas", "safetensors")
-    noun = "texts"
 
     def settle(self, report: Report) -> tuple[str, ...]:
         """Begin with random weights where the pretrained ones cannot be had."""
@@ -60,15 +59,28 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, LoadedText]):
 
         return TrainingResult(learn, history, keep)
 
-    def load(self, run: Run, data: LabelledTexts, device: torch.device) -> LoadedText:
-        """Bring back what was saved, without reading the texts again."""
+    def load(self, run: Run, data: LabelledTexts, device: torch.device) -> WordLearner:
+        """Load what was saved, without reading the texts again."""
         return load_text(run, device, data=data)
 
     def features(
-        self, loaded: LoadedText, files: Sequence[str], done: Callable[[int], None]
+        self, loaded: WordLearner, files: Sequence[str], done: Callable[[int], None]
     ) -> dict[str, np.ndarray]:
         """Return the mean over the words of each layer's output."""
         return pooled_features(loaded, files, done)
+
+    def keys(self, data: LabelledTexts) -> Sequence[str]:
+        """Return the texts: a name is a row of the table, which shifts when another row goes."""
+        return data.texts
+
+    def validation_keys(self, run: Run) -> set[str]:
+        """Return the validation texts of an earlier run."""
+        return set(run.predictions(["text"])["text"])
+
+    def difference(self, run: Run, data: LabelledTexts) -> str:
+        """Return how many texts there were and are."""
+        then = run.manifest.counts["train"] + run.manifest.counts["valid"]
+        return f"{then:,} then, {len(data.files):,} now"
 
     def smaller(self) -> str:
         """Return how to fit with less memory."""

@@ -12,12 +12,12 @@ from torch import nn
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
 from analysis.explain import stage_layers
-from analysis.fitting.steps import FitSteps, TrainingResult
 from analysis.learner.images.activations import RecordActivations, save_activations
 from analysis.learner.images.finetune import loader_workers, train
-from analysis.learner.images.store import LoadedLearner, load
+from analysis.learner.images.store import ImageLearner, load
 from analysis.learner.images.weights import statistics
 from analysis.learner.probes.collect import collect_features
+from analysis.learner.steps import FitSteps, TrainingResult
 from analysis.progress import Report
 from analysis.recipes.images import ImageRecipe
 from analysis.runs import ACTIVATIONS, Run, sha256
@@ -25,11 +25,10 @@ from analysis.runs import ACTIVATIONS, Run, sha256
 _BATCH = 64
 
 
-class ImageSteps(FitSteps[ImageRecipe, LabelledImages, LoadedLearner]):
+class ImageSteps(FitSteps[ImageRecipe, LabelledImages, ImageLearner]):
     """A fine-tune of an image classifier."""
 
     libraries = ("torch", "torchvision", "fastai", "timm", "pandas", "safetensors")
-    noun = "images"
 
     def __init__(self, recipe: ImageRecipe) -> None:
         """Take the recipe."""
@@ -60,12 +59,12 @@ class ImageSteps(FitSteps[ImageRecipe, LabelledImages, LoadedLearner]):
 
         return TrainingResult(learn, history, keep)
 
-    def load(self, run: Run, data: LabelledImages, device: torch.device) -> LoadedLearner:
-        """Bring back what was saved."""
+    def load(self, run: Run, data: LabelledImages, device: torch.device) -> ImageLearner:
+        """Load what was saved."""
         return load(run, device)
 
     def features(
-        self, loaded: LoadedLearner, files: Sequence[str], done: Callable[[int], None]
+        self, loaded: ImageLearner, files: Sequence[str], done: Callable[[int], None]
     ) -> dict[str, np.ndarray]:
         """Return the average-pooled activations of each stage of the network."""
         blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
@@ -74,6 +73,22 @@ class ImageSteps(FitSteps[ImageRecipe, LabelledImages, LoadedLearner]):
             [loaded.item(file) for file in files], _BATCH, workers=loader_workers(loaded.device)
         )
         return collect_features(loaded.model, loader, layers, done)
+
+    def keys(self, data: LabelledImages) -> Sequence[str]:
+        """Return the file names."""
+        return data.files
+
+    def validation_keys(self, run: Run) -> set[str]:
+        """Return the names of the validation pictures of an earlier run."""
+        return set(run.examples().names("valid"))
+
+    def difference(self, run: Run, data: LabelledImages) -> str:
+        """Return how many files are new, gone or changed."""
+        sizes = run.examples().sizes
+        now = dict(zip(data.files, data.file_facts(), strict=True))
+        both = sizes.keys() & now.keys()
+        changed = sum(sizes[name] is not None and sizes[name] != now[name][0] for name in both)
+        return f"{len(now.keys() - both):,} new, {len(sizes.keys() - both):,} gone, {changed:,} of another size"
 
     def smaller(self) -> str:
         """Return how to fit with less memory."""

@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 
 from analysis.commands.cli import main
 from analysis.data.load import load_texts
-from analysis.fitting import words as fit_words
 from analysis.fitting.fit import fit
 from analysis.learner.probes.files import load_probes
+from analysis.learner.words import steps as word_steps
 from analysis.learner.words.store import load_text, pooled_features
 from analysis.manifest import MANIFEST
 from analysis.progress import ProgressEvent
@@ -34,7 +34,7 @@ from tests.tiny import REPOSITORY, tiny_words_recipe, write_reviews
 @pytest.fixture
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training fails the test."""
-    monkeypatch.setattr(fit_words, "train_text", lambda *args: pytest.fail("it trained again"))
+    monkeypatch.setattr(word_steps, "train_text", lambda *args: pytest.fail("it trained again"))
 
 
 def test_a_run_is_complete_and_its_digests_hold(tiny_words_run: Run):
@@ -116,16 +116,16 @@ def test_changed_texts_make_another_run_and_the_old_one_is_never_evaluated_on_th
     second = fit(recipe, tmp_path / "run")
     assert open_run(tmp_path / "run") == first
     assert second.name == "run-2"
-    assert "The texts in " in second.manifest.notes[0]
+    assert "The reviews in " in second.manifest.notes[0]
     texts = dict(zip(first.predictions()["path"], first.predictions()["text"], strict=True))
     gone = [text for text in texts.values() if text in second_row]
     kept = set(texts.values()) - set(gone)
     assert kept <= set(second.predictions()["text"])
     assert (
-        f"{len(kept)} of the earlier run's {len(texts)} validation texts are still there; "
+        f"{len(kept)} of the earlier run's {len(texts)} validation reviews are still there; "
         in (second.manifest.notes[0])
     )
-    assert f"{len(kept)} of them are validation texts again" in second.manifest.notes[0]
+    assert f"{len(kept)} of them are validation reviews again" in second.manifest.notes[0]
     assert fit(recipe, tmp_path / "run") == second
 
 
@@ -198,12 +198,12 @@ def test_awd_lstm_from_scratch_says_why(
     assert load_probes(run.path) == {}
     table = run.predictions()
     loaded = load_text(run, "cpu")
-    logits = loaded.model(loaded.batch([loaded.encode(text) for text in table["text"]]))
+    logits = loaded.model(loaded.batch([loaded.view(text) for text in table["text"]]))
     np.testing.assert_allclose(
         logits.detach().double().softmax(1).numpy(), np.stack(table["probabilities"]), atol=1e-5
     )
     for text in ("", "<br />", "!!!", "很好", "dull " * 1000):
-        assert np.isfinite(loaded.model(loaded.batch([loaded.encode(text)])).detach().numpy()).all()
+        assert np.isfinite(loaded.model(loaded.batch([loaded.view(text)])).detach().numpy()).all()
 
 
 def test_a_killed_fit_leaves_nothing_that_breaks_the_next(tiny_reviews: Path, tmp_path: Path):

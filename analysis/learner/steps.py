@@ -1,4 +1,4 @@
-"""What a fit of images and a fit of words do differently: the steps, in their order."""
+"""The steps of a fit, in their order: what each kind of learner does in its own way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from fastai.learner import Learner
 
 from analysis.data.labelled import LabelledExamples
-from analysis.learner.loaded import Loaded
+from analysis.learner.loaded import LoadedLearner
 from analysis.manifest import Statistics
 from analysis.progress import Report
 from analysis.recipes.base import RecipeBase
@@ -21,7 +21,7 @@ from analysis.runs import Run
 
 R = TypeVar("R", bound=RecipeBase)
 D = TypeVar("D", bound=LabelledExamples)
-L = TypeVar("L", bound=Loaded)
+L = TypeVar("L", bound=LoadedLearner)
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,9 @@ class FitSteps(ABC, Generic[R, D, L]):
     recipe : what is followed
     libraries : those whose versions decide what comes out
     normalize : the pixels' statistics, of images
-    noun : what the examples are called in messages, plural
     """
 
     libraries: tuple[str, ...]
-    noun: str
     normalize: Statistics = ((), ())
 
     def __init__(self, recipe: R) -> None:
@@ -77,11 +75,23 @@ class FitSteps(ABC, Generic[R, D, L]):
 
     @abstractmethod
     def load(self, run: Run, data: D, device: torch.device) -> L:
-        """Bring back what was saved; `data` is what the run was made from."""
+        """Load what was saved; `data` is what the run was made from."""
 
     @abstractmethod
     def features(self, loaded: L, files: Sequence[str], done: Callable[[int], None]) -> dict[str, np.ndarray]:
         """Return what a linear probe of each layer learns from: {layer: (N, C)}, in forward order."""
+
+    @abstractmethod
+    def keys(self, data: D) -> Sequence[str]:
+        """Return by what each example is recognised in other data of the same recipe."""
+
+    @abstractmethod
+    def validation_keys(self, run: Run) -> set[str]:
+        """Return the same of the validation examples of an earlier run."""
+
+    @abstractmethod
+    def difference(self, run: Run, data: D) -> str:
+        """Return in a few words how the examples of an earlier run and those of now differ."""
 
     @abstractmethod
     def smaller(self) -> str:
