@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from analysis.data.labelled import VALID_SHARE
 
-_PERSON = b"split24"  # separates this use of the hash from others; another value would be another split
+_PERSON = b"camlens-split"  # separates this use of the hash from others; another value gives another split
 
 
 def stable_split(keys: Sequence[str], seed: int) -> list[bool]:
