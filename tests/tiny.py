@@ -36,8 +36,9 @@ def balanced(keys: Sequence[str], labels: Sequence[str], count: int) -> list[int
     -------
     Positions in `keys`, in their order.
     """
+    tenths = {False: 4, True: 1}  # of all examples, for each of the two classes
     missing = Counter(
-        {(label, held): count * (1 if held else 4) // 10 for label in set(labels) for held in (0, 1)}
+        {(label, held): count * share // 10 for label in set(labels) for held, share in tenths.items()}
     )
     chosen = []
     for position, side in enumerate(zip(labels, stable_split(keys, 21), strict=True)):

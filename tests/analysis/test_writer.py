@@ -137,9 +137,20 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path):
     write(tmp_path / "run", "fine")
 
 
-def test_a_lock_that_was_removed_still_lets_one_writer_in_at_a_time(tmp_path: Path):
+def test_a_lock_that_was_removed_still_lets_one_writer_in_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """The first fails and removes the lock's file while the others wait for it."""
     lock_file = tmp_path / ".run.lock"
+    unlink = Path.unlink
+    held_at_removal: list[bool] = []
+
+    def checked(path: Path, missing_ok: bool = False) -> None:
+        if path == lock_file:
+            held_at_removal.append(not can_be_locked(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", checked)
     waiting = threading.Semaphore(0)
     failed = threading.Event()
     inside: list[int] = []
@@ -164,6 +175,7 @@ def test_a_lock_that_was_removed_still_lets_one_writer_in_at_a_time(tmp_path: Pa
     failed.set()
     for thread in threads:
         thread.join(10)
+    assert held_at_removal == [True, True, True, True]
     assert locked == [True, True, True]
     assert most == [1, 1, 1]
     assert list(tmp_path.iterdir()) == []
