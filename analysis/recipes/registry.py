@@ -1,4 +1,4 @@
-"""One door to the recipes of both kinds: a source belongs to one of them."""
+"""Recipes of both kinds by their source, which belongs to exactly one kind."""
 
 from __future__ import annotations
 

@@ -1,16 +1,13 @@
-"""Text recipes: defaults, refusals, names, and the one door to both kinds."""
+"""Recipes of text classifiers: defaults, refusals, names, options."""
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 
 from analysis.commands.cli import _parser, _recipe
 from analysis.recipes.base import RecipeError
-from analysis.recipes.images import ImageRecipe
-from analysis.recipes.registry import ALL_SOURCES, recipe_for, recipe_from
 from analysis.recipes.words import TextRecipe
 
 
@@ -20,7 +17,6 @@ def test_the_defaults():
     lstm = TextRecipe.for_source("reviews", arch="awd_lstm")
     assert (lstm.pretrained, lstm.freeze_epochs) == (True, 1)
     assert lstm.from_scratch().freeze_epochs == 0
-    assert ImageRecipe.for_source("demo").kind == "images"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +35,7 @@ def test_the_defaults():
         ({"seed": -1}, "seed is -1"),
     ],
 )
-def test_what_cannot_be_followed_is_refused(changes: dict[str, object], message: str):
+def test_what_is_not_possible_is_refused(changes: dict[str, object], message: str):
     with pytest.raises(RecipeError, match=message):
         TextRecipe(**changes)
 
@@ -64,23 +60,7 @@ def test_every_option_changes_the_name():
         TextRecipe.for_source("table", path="/a b.csv", text_column="t", label_column="l", split_column="s"),
         TextRecipe.for_source("imdb", arch="awd_lstm"),
         TextRecipe.for_source("imdb", arch="awd_lstm", pretrained=False),
-        ImageRecipe.for_source("demo"),
     ],
 )
-def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe | ImageRecipe):
+def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe):
     assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe
-
-
-def test_one_door_to_both_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    assert recipe_for("demo", size=None, max_tokens=None) == ImageRecipe.for_source("demo")
-    assert recipe_for("table", path="x.csv").path == str(tmp_path / "x.csv")
-    with pytest.raises(RecipeError, match="'demo' is one of images, for which there is no max_tokens"):
-        recipe_for("demo", max_tokens=50)
-    with pytest.raises(RecipeError, match="'reviews' is one of words, for which there is no head, size"):
-        recipe_for("reviews", size=224, head="linear")
-    with pytest.raises(RecipeError, match="possible here: " + ", ".join(ALL_SOURCES)):
-        recipe_for("web")
-    for recipe in (ImageRecipe.for_source("pets"), TextRecipe.for_source("imdb")):
-        values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-        assert recipe_from(values) == recipe
