@@ -1,5 +1,5 @@
-"""The errors a user can cause or cure."""
+"""Errors that a user can cause or cure."""
 
 
 class CamLensError(Exception):
-    """Base of all errors whose message is meant for the user: what was wrong and what to do."""
+    """Base of all errors whose message is for the user: it says what was wrong and what to do."""

@@ -17,7 +17,7 @@ class ProgressEvent:
     stage : "data", "weights", "train", "save", "evaluate", "probes" or "done"
         ("error" only in the JSON lines of the command line)
     message : one sentence for a person
-    fraction : share of the whole job that is done, 0 to 1
+    fraction : finished share of the whole job, 0 to 1
     epoch, epochs, batch, batches : counted from 1, while training
     loss : smoothed training loss
     seconds_left : estimate for the whole job, not for the stage
@@ -71,8 +71,8 @@ class TimedReport:
 
     Parameters
     ----------
-    report : gets the events
-    clock : returns seconds
+    report : receives the events
+    clock : returns the time in seconds
     """
 
     def __init__(self, report: Report, clock: Callable[[], float] = time.monotonic) -> None:

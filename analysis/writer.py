@@ -10,38 +10,38 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_REPLACED = ".old-"  # begins the name of a run that a new one is about to replace
+_REPLACED = ".old-"  # prefix of a run that a new one is about to replace
 
 
 class RunWriter:
-    """A folder under way, and the place it will take.
+    """Write a run into a temporary folder, and rename it when it is complete.
 
     Attributes
     ----------
-    target : where the run will stand
-    folder : empty folder beside it to write into
+    target : the run's final path
+    folder : the temporary folder beside it
     """
 
     def __init__(self, target: Path) -> None:
-        """Take the run folder's path; its parent exists."""
+        """Set the paths; the parent of `target` exists."""
         self.target = target
         self.folder = target.parent / f".new-{target.name}"
         self._replaced = target.parent / f"{_REPLACED}{target.name}"
 
     def clean(self) -> None:
-        """Remove what a killed writer left; needs the lock, so nobody else is writing."""
+        """Remove what a killed writer left. The caller holds the lock, so that nobody else is writing."""
         _put_back(self._replaced, self.target)
         for leftover in (self._replaced, self.folder):
             if leftover.exists():
                 shutil.rmtree(leftover)
 
     def start(self) -> Path:
-        """Make the folder and return it."""
+        """Create the temporary folder and return it."""
         self.folder.mkdir()
         return self.folder
 
     def publish(self) -> None:
-        """Put the folder in its place; a run that stands there is removed after the new one is in."""
+        """Rename the folder to `target`; a run that was there is removed after that."""
         if self.target.exists():
             os.rename(self.target, self._replaced)
         os.rename(self.folder, self.target)
@@ -50,11 +50,16 @@ class RunWriter:
 
 @contextmanager
 def run_writer(target: Path, waiting: Callable[[], None]) -> Iterator[RunWriter]:
-    """Hold the right to write a run folder; `waiting` is called once where another process has it.
+    """Lock a run folder for writing, and return its writer.
 
-    The lock is the operating system's and ends with the process that holds it, so whatever lies under
-    the temporary names when it is had was left by a writer that died, and is removed. The lock's file
-    stays beside the run; where no run came to stand, neither it nor a half-written folder is left.
+    The operating system releases the lock when the process that holds it ends. So any file that has a temporary
+    name when the lock is acquired was left by a dead writer, and is removed. The lock's file stays beside the
+    run. If there is no run in the end, neither the lock's file nor a half-written folder is left.
+
+    Parameters
+    ----------
+    target : path of the run folder
+    waiting : called once if another process holds the lock
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     path = _lock_path(target)
@@ -70,7 +75,8 @@ def run_writer(target: Path, waiting: Callable[[], None]) -> Iterator[RunWriter]
         yield writer
     finally:
         if not target.exists():
-            # Still held: whoever waits for it sees a file without a name, and filelock opens a new one.
+            # The lock is still held here. A process that waits for it notices that the file has lost its name,
+            # and filelock opens a new one.
             with suppress(OSError):
                 writer.clean()
                 path.unlink()
@@ -78,9 +84,13 @@ def run_writer(target: Path, waiting: Callable[[], None]) -> Iterator[RunWriter]
 
 
 def put_back(folder: Path) -> list[Path]:
-    """Restore the runs in a folder that a killed writer moved aside and never replaced; return where they are.
+    """Restore the runs that a killed writer had renamed and not replaced; return their paths.
 
     A run whose lock another process holds is left alone: that process is about to replace it.
+
+    Parameters
+    ----------
+    folder : the folder of the runs
     """
     restored = []
     for replaced in sorted(folder.glob(f"{_REPLACED}*")):
@@ -94,7 +104,7 @@ def put_back(folder: Path) -> list[Path]:
 
 
 def _put_back(replaced: Path, target: Path) -> bool:
-    """Undo the first rename of `publish` where the process was killed before the second; needs the lock."""
+    """Undo the first rename of `publish` if the second is missing; say whether it was. The caller has the lock."""
     if not replaced.exists() or target.exists():
         return False
     os.rename(replaced, target)

@@ -21,9 +21,9 @@ class Archive:
     Attributes
     ----------
     url : from fastai's `URLs`
-    name : what it holds, as in a sentence: "the Pets photos"
+    name : its content, as in a sentence: "the Pets photos"
     instead : a sentence that says what to do without a network
-    kind : "data" or "model": the folder of fastai's configuration that it is unpacked into
+    kind : "data" or "model": which of fastai's folders it is unpacked into
     """
 
     url: str
@@ -37,7 +37,7 @@ def fetch(archive: Archive, report: Report = silent) -> Path:
 
     Parameters
     ----------
-    report : receives stage "data", fraction of this stage
+    report : receives events of stage "data", with the fraction of this stage
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a run knows of its examples: one row each in `examples.parquet`."""
+"""The file `examples.parquet`: one row for each example of a run."""
 
 from __future__ import annotations
 
@@ -43,25 +43,25 @@ class Examples:
 
     @classmethod
     def of(cls, data: LabelledExamples) -> Examples:
-        """Return the examples of labelled data, with what is known of their files now."""
+        """Return the examples of labelled data, with the size and time of their files now."""
         codes = {label: index for index, label in enumerate(data.vocabulary())}
         labels = [codes[label] for label in data.labels]
-        return cls._built(data.files, labels, data.valid, data.skipped, data.file_facts())
+        return cls._build(data.files, labels, data.valid, data.skipped, data.file_facts())
 
     @classmethod
     def read_schema_1(cls, manifest: Path) -> Examples:
-        """Read the examples from a manifest of schema 1, which has no facts of their files.
+        """Read the examples from a manifest of schema 1, which holds no sizes and times of files.
 
-        Raises OSError, ValueError or KeyError where it is none.
+        Raises OSError, ValueError or KeyError for any other file.
         """
         values = json.loads(manifest.read_text(encoding="utf-8"))
-        names, held = list(values["labels"]), set(values["split"]["valid"])
-        valid = [name in held for name in names]
+        names, in_valid = list(values["labels"]), set(values["split"]["valid"])
+        valid = [name in in_valid for name in names]
         facts: list[tuple[int | None, int | None]] = [(None, None)] * len(names)
-        return cls._built(names, list(values["labels"].values()), valid, values["skipped"], facts)
+        return cls._build(names, list(values["labels"].values()), valid, values["skipped"], facts)
 
     @classmethod
-    def _built(
+    def _build(
         cls,
         names: Sequence[str],
         labels: Sequence[int],
@@ -73,7 +73,7 @@ class Examples:
         columns = {
             "name": [*names, *(name for name, _ in skipped)],
             "label": [*labels, *nothing],
-            "split": [*("valid" if held else "train" for held in valid), *(["skipped"] * len(skipped))],
+            "split": [*("valid" if is_valid else "train" for is_valid in valid), *(["skipped"] * len(skipped))],
             "size": [*(size for size, _ in facts), *nothing],
             "modified_ns": [*(modified for _, modified in facts), *nothing],
             "reason": [*([None] * len(names)), *(reason for _, reason in skipped)],
@@ -104,17 +104,17 @@ class Examples:
 
     @cached_property
     def labels(self) -> Mapping[str, int]:
-        """Return name -> index into the vocabulary, of those that were not left out."""
+        """Return name -> index into the vocabulary, for the examples that were not left out."""
         return self._mapping("label")
 
     @cached_property
     def sizes(self) -> Mapping[str, int | None]:
-        """Return name -> size in bytes, None where it is not known, of those that were not left out."""
+        """Return name -> size in bytes, None where it is not known, for the examples that were not left out."""
         return self._mapping("size")
 
     @cached_property
     def sides(self) -> Mapping[str, bool]:
-        """Return name -> is it in the validation set, of those that were not left out."""
+        """Return name -> whether it is in the validation set, for the examples that were not left out."""
         return {name: part == "valid" for name, part in self._mapping("split").items()}
 
     def _mapping(self, column: str) -> dict[str, Any]:
@@ -123,6 +123,6 @@ class Examples:
 
     @property
     def skipped(self) -> tuple[tuple[str, str], ...]:
-        """Return (name, reason) of what was left out."""
+        """Return (name, reason) for each example that was left out."""
         table = self.table.filter(pc.equal(self.table["split"], "skipped"))
         return tuple(zip(table["name"].to_pylist(), table["reason"].to_pylist(), strict=True))

@@ -20,13 +20,19 @@ _LAYOUTS = (
 
 
 def load_folder(path: str | Path, seed: int = 21, report: Report = silent) -> LabelledImages:
-    """Return the images under a folder, labelled by where they lie or by their names.
+    """Return the images under a folder, labelled by their sub-folders or by their file names.
 
-    Where images lie in sub-folders, the label is the name of the folder that holds the file. Where all
-    lie in the folder itself, it is the file name up to the last underscore, as in Oxford-IIIT Pet. About
-    one in five goes to the validation set: the file's name and `seed` alone decide, so that files keep
-    their side when others are added or removed (see `stable_split`). Every file is decoded once; those that
-    cannot be are listed as skipped.
+    If there are images in sub-folders, the label of an image is the name of the folder that it is in. If all are
+    in the folder itself, the label is the file name up to the last underscore, as in Oxford-IIIT Pet. About one
+    image in five goes to the validation set. The file's name and `seed` alone decide, so that files keep their
+    side of the split when others are added or removed (see `stable_split`). Every file is decoded once; those
+    that cannot be decoded are listed as skipped.
+
+    Parameters
+    ----------
+    path : the folder
+    seed : of the split
+    report : receives events of stage "data", with the fraction of this stage
 
     Raises
     ------
@@ -37,16 +43,16 @@ def load_folder(path: str | Path, seed: int = 21, report: Report = silent) -> La
         raise DataError(f"The folder {root} does not exist.")
     if not root.is_dir():
         raise DataError(f"{root} is a file; give the folder that holds the images.")
-    found = _image_files(root)
-    if not found:
+    candidates = _image_files(root)
+    if not candidates:
         raise DataError(f"No images under {root} (looked for {', '.join(sorted(SUFFIXES))}). {_LAYOUTS}")
-    nested = any(len(file.parts) > 1 for file in found)
+    nested = any(len(file.parts) > 1 for file in candidates)
     files: list[str] = []
     labels: list[str] = []
     skipped: list[tuple[str, str]] = []
-    for count, file in enumerate(found):
+    for count, file in enumerate(candidates):
         if count % 50 == 0:
-            report(ProgressEvent("data", f"Reading image {count} of {len(found)}", count / len(found)))
+            report(ProgressEvent("data", f"Reading image {count} of {len(candidates)}", count / len(candidates)))
         try:
             label = _label(file, nested)
             open_image(root / file)
@@ -57,7 +63,7 @@ def load_folder(path: str | Path, seed: int = 21, report: Report = silent) -> La
         labels.append(label)
     _check(root, labels, skipped)
     valid = stable_split(files, seed)
-    unseen = sorted(set(labels) - {label for label, held in zip(labels, valid, strict=True) if not held})
+    unseen = sorted(set(labels) - {label for label, is_valid in zip(labels, valid, strict=True) if not is_valid})
     if unseen:
         raise DataError(
             f"With seed {seed} no image of {', '.join(unseen)} is left for training. "

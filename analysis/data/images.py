@@ -1,4 +1,4 @@
-"""Safe decoding of image files from unknown sources."""
+"""Decode image files from unknown sources safely."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def image_size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tupl
 
 
 def check_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> None:
-    """Raise ImageError where the header shows that the image cannot be opened; decode no pixel."""
+    """Raise ImageError if the header shows that the image cannot be opened; decode no pixel."""
     with _open(source, max_pixels):
         pass
 

@@ -1,4 +1,4 @@
-"""Labelled examples, images or texts, as a fine-tune gets them from a source."""
+"""Labelled examples, images or texts, as a source gives them to a fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.errors import CamLensError
 
-VALID_SHARE = 0.2  # the chapter's valid_pct
+VALID_SHARE = 0.2  # valid_pct in the chapter
 
 
 class DataError(CamLensError, ValueError):
@@ -23,7 +23,7 @@ class LabelledExamples:
     ----------
     source, task : names from a recipe
     root : folder or file that the examples were read from
-    files : a name for each example, unique and the same at every reading: a file below `root`, or a row in it
+    files : a name for each example, unique and always the same: that of a file below `root`, or of a row in it
     labels : a label for each example, as in fastai's vocabulary
     valid : for each example, whether it is in the validation set
     skipped : (name, reason) of each example that was left out
@@ -46,7 +46,7 @@ class LabelledExamples:
         return [str(label) for label in self.vocabulary()]
 
     def file_facts(self) -> list[tuple[int | None, int | None]]:
-        """Return for each example its size in bytes and when its file was changed, in ns; None where not known."""
+        """Return (size in bytes, time of the file's last change in ns) for each example; None if unknown."""
         raise NotImplementedError
 
     def fingerprint(self) -> str:

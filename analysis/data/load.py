@@ -1,4 +1,4 @@
-"""Load labelled images and texts from any source."""
+"""Labelled images and texts from any source."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ class Annotation:
 
     Attributes
     ----------
-    mask : bool (H, W) at the photo's own size, True on the animal. The border of an Oxford-IIIT Pet trimap
-        (class 3, where the annotators did not decide) counts as animal.
+    mask : bool (H, W) at the photo's own size, True on the animal. The border in a trimap of Oxford-IIIT Pet
+        (class 3, which the annotators left open) counts as animal.
     head_box : xmin, ymin, xmax, ymax in pixels of the photo
     shortcut : bool (H, W), True on the demo's shortcut
     """
@@ -50,7 +50,7 @@ class LabelledImages(LabelledExamples):
         return class_names(self.task, self.vocabulary())
 
     def file_facts(self) -> list[tuple[int | None, int | None]]:
-        """Return for each image its size in bytes and when its file was changed, in ns; None where it is gone."""
+        """Return (size in bytes, time of the file's last change in ns) for each image; None if it is gone."""
         return [_size_and_time(self.root / file) for file in self.files]
 
     def fingerprint(self) -> str:

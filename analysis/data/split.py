@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 from analysis.data.labelled import VALID_SHARE
 
-_PERSON = b"split24"  # separates this use of the hash from others; another value would be another split
+_PERSON = b"camlens-split"  # separates this use of the hash from others; another value gives another split
 
 
 def stable_split(keys: Sequence[str], seed: int) -> list[bool]:
     """Return for each key whether it goes to the validation set: about one in five.
 
-    A key's side follows from the key and the seed alone, so that it is the same whatever other keys there
-    are. Where this would leave the validation set empty, the key that is nearest to it goes there.
+    The key and the seed alone decide, so that a key stays on its side of the split when other keys come and go.
+    If no key were left for the validation set, the one that comes nearest to it goes there.
 
     Parameters
     ----------
-    keys : what an example is recognised by, such as a file's name or a text; at least one
+    keys : what identifies an example, such as the name of a file or a text; at least one
+    seed : another seed gives another split
     """
     positions = [_position(key, seed) for key in keys]
     limit = max(VALID_SHARE, min(positions))

@@ -1,4 +1,4 @@
-"""A user's own table of texts: CSV, TSV or Parquet."""
+"""Texts from a user's own table: CSV, TSV or Parquet."""
 
 from __future__ import annotations
 
@@ -36,12 +36,20 @@ def load_table(
     report: Report = silent,
     sides: Mapping[str, bool] | None = None,
 ) -> LabelledTexts:
-    """Return the texts of a CSV, TSV or Parquet file, one a row.
+    """Return the texts of a CSV, TSV or Parquet file, one in each row.
 
-    Columns that are not named are looked for under the usual names ("text", "review", ...; "label",
-    "sentiment", ...; "is_valid", "split"). Without a column for the split about a fifth of the rows goes to
-    the validation set: the text and `seed` alone decide, so that texts keep their side when rows are added or
-    removed. Rows without text or label, and copies, are listed as skipped. `sides` is as in `labelled_texts`.
+    If there is no column for the split, about a fifth of the rows goes to the validation set. The text and `seed`
+    alone decide, so that texts keep their side of the split when rows are added or removed. Rows without text or
+    label, and copies, are listed as skipped.
+
+    Parameters
+    ----------
+    path : the file
+    text_column, label_column, split_column : names of columns; None for the usual names ("text", "review", ...;
+        "label", "sentiment", ...; "is_valid", "split")
+    seed : of the split
+    report : receives an event of stage "data"
+    sides : as in `labelled_texts`
 
     Raises
     ------
@@ -88,17 +96,17 @@ def _read_csv(path: Path, separator: str) -> pd.DataFrame:
     _refuse_size(path, path.stat().st_size)
     data = path.read_bytes()
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    text = data.decode(encoding)  # pandas would not say where
+    text = data.decode(encoding)  # pandas would not give the position of an error
     if not text.strip():
         raise ValueError("it is empty")
 
-    # every cell as it stands: "NA" is a word, and only an empty cell is empty
+    # keep each cell as it is written: "NA" is a word, and only an empty cell is empty
     return pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_values=[""])
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     metadata = pq.read_metadata(path)
-    # the header, before a small file unfolds into a large one
+    # check the header first: a small file can hold a large table
     _refuse_size(path, sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)))
     return pq.read_table(path).to_pandas()
 

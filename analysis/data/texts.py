@@ -22,7 +22,7 @@ TEXT_TASKS = {
     "table": ("table",),
 }
 MOST_CLASSES = 100
-_FEWEST = 5  # texts, of which one goes to the validation set
+_FEWEST = 5  # one of five texts goes to the validation set
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,10 @@ def labelled_texts(
     ----------
     labels : one for each text; "" where there is none
     valid : the source's own split; drawn with `seed`, about a fifth of the texts, where None
-    neighbours : this many texts that follow one another go to the same part of a drawn split; where None,
-        the text itself decides (see `stable_split`)
-    sides : the split of an earlier reading, which replaces all others: name -> is it in the validation set
+    seed : of the split that is drawn
+    neighbours : blocks of this many neighbouring texts go to the same part of the split that is drawn; None for a
+        split in which the text itself decides (see `stable_split`)
+    sides : an earlier split, which replaces all others: name -> whether it is in the validation set
 
     Raises
     ------
@@ -93,39 +94,43 @@ def labelled_texts(
         else:
             usable.append(index)
     if sides is not None:
-        # what the earlier reading left out comes last, so that it is left out again
-        held = [sides.get(name, True) for name in names]
+        # a text that was left out then counts as validation: as a copy it is left out again
+        in_valid = [sides.get(name, True) for name in names]
     elif valid is not None:
-        held = list(valid)
+        in_valid = list(valid)
     elif neighbours is not None:
-        held = _draw(len(names), seed, neighbours)
+        in_valid = _draw(len(names), seed, neighbours)
     else:
         drawn = stable_split([texts[index] for index in usable], seed) if usable else []
-        held = [False] * len(names)
+        in_valid = [False] * len(names)
         for index, side in zip(usable, drawn, strict=True):
-            held[index] = side
+            in_valid[index] = side
     kept: list[int] = []
     first: dict[str, int] = {}
-    for index in sorted(usable, key=lambda index: held[index]):  # training texts before validation texts
+    for index in sorted(usable, key=lambda index: in_valid[index]):  # training texts before validation texts
         original = first.setdefault(texts[index], index)
         if original == index:
             kept.append(index)
         else:
-            part = "validation text that is a copy of a training text" if held[index] > held[original] else "copy"
+            part = (
+                "validation text that is a copy of a training text"
+                if in_valid[index] > in_valid[original]
+                else "copy"
+            )
             skipped.append((names[index], f"{part}: the same as {names[original]}"))
     kept.sort()
-    found = LabelledTexts(
+    data = LabelledTexts(
         source,
         task,
         root,
         tuple(names[index] for index in kept),
         tuple(labels[index] for index in kept),
-        tuple(bool(held[index]) for index in kept),
+        tuple(bool(in_valid[index]) for index in kept),
         tuple(skipped),
         tuple(texts[index] for index in kept),
     )
-    _check(found, seed if valid is None and sides is None else None)
-    return found
+    _check(data, seed if valid is None and sides is None else None)
+    return data
 
 
 def _draw(count: int, seed: int, neighbours: int) -> list[bool]:
@@ -154,7 +159,7 @@ def _check(data: LabelledTexts, seed: int | None) -> None:
     if all(data.valid) or not any(data.valid):
         part = "training" if all(data.valid) else "validation"
         raise DataError(f"No text of {data.root} is left for {part}. {left}".rstrip())
-    trained = {label for label, held in zip(data.labels, data.valid, strict=True) if not held}
+    trained = {label for label, in_valid in zip(data.labels, data.valid, strict=True) if not in_valid}
     unseen = [label for label in classes if label not in trained]
     if unseen:
         cure = "Change the split." if seed is None else "Add texts of it or choose another seed."

@@ -17,7 +17,13 @@ from threadpoolctl import threadpool_limits
 from analysis.data.examples import Examples
 from analysis.data.labelled import LabelledExamples
 from analysis.explain.probe import Probe
-from analysis.fitting.places import changes_since, is_of, occupied, places, run_of
+from analysis.fitting.run_folders import (
+    describe_changes,
+    is_occupied,
+    numbered_folders,
+    run_with_recipe,
+    was_fitted_on,
+)
 from analysis.kinds import kind_of, resolve
 from analysis.learner.loaded import LoadedLearner
 from analysis.learner.probes.files import save_probes
@@ -42,18 +48,18 @@ def fit(
     force: bool = False,
     device: torch.device | str | None = None,
 ) -> Run:
-    """Train a learner as the recipe says and return its run, complete with predictions and probes.
+    """Train a learner as the recipe says, and return its run with predictions and probes.
 
-    A run of the same recipe on the same data that is already there is returned as it is. A run of the same
-    recipe on other data stays too: the new one gets the next free number, and a note says so. The run folder
-    appears when it is complete; a process killed before leaves nothing that the next call minds.
+    Where there is a run of the same recipe on the same data already, it is returned as it is. A run of the same
+    recipe on other data stays as it is too: the new one gets the next free number, and a note says so. The run
+    folder appears when it is complete. What a killed process leaves does not disturb the next call.
 
     Parameters
     ----------
-    run_dir : where the run goes; a folder named after the recipe, under `runs_root()`, where none is given
+    run_dir : folder of the run; None for one that is named after the recipe, under `runs_root()`
     report : receives the progress of the whole job
-    force : train again in the place of whatever run is there, also one of another recipe or a damaged one
-    device : CUDA where there is one, unless named
+    force : replace the run in that folder, also one of another recipe or a damaged one
+    device : where to train; None for CUDA where there is one, else the CPU
 
     Raises
     ------
@@ -62,35 +68,35 @@ def fit(
     """
     timed = TimedReport(report or silent)
     steps = _steps(recipe)
-    notes = steps.settle(within(timed, 0.0, 0.0))
+    notes = steps.adapt_recipe(within(timed, 0.0, 0.0))
     recipe = steps.recipe
     target = Path(run_dir).expanduser().absolute() if run_dir else runs_root() / recipe.run_name()
 
     data: LabelledExamples | None = None
     earlier: Run | None = None
-    for place in places(target):
-        with run_writer(place, partial(_say_waiting, timed, place)) as writer:
+    for folder in numbered_folders(target):
+        with run_writer(folder, partial(_report_waiting, timed, folder)) as writer:
             if data is None:
                 _refuse_other(target, recipe, force)
-                data = steps.data(within(timed, 0.0, _DATA_SHARE))
-            run = None if force else run_of(place, recipe)
-            if run is None or not is_of(run, data):
-                if occupied(place) and not force:
+                data = steps.load_data(within(timed, 0.0, _DATA_SHARE))
+            run = None if force else run_with_recipe(folder, recipe)
+            if run is None or not was_fitted_on(run, data):
+                if is_occupied(folder) and not force:
                     earlier = run or earlier
                     continue
                 if earlier is not None:
-                    notes = (*notes, changes_since(steps, earlier, data, place.name))
+                    notes = (*notes, describe_changes(steps, earlier, data, folder.name))
                     timed(ProgressEvent("data", notes[-1], _DATA_SHARE))
-                _refuse_foreign_files(place)
+                _refuse_foreign_files(folder)
                 timed.restart(_DATA_SHARE)
-                run = _make(steps, data, notes, writer, within(timed, _DATA_SHARE, 1.0), device)
+                run = _fit_run(steps, data, notes, writer, within(timed, _DATA_SHARE, 1.0), device)
             timed(ProgressEvent("done", f"The run {run.name} is ready", 1.0))
             return run
-    raise AssertionError("places never end")
+    raise AssertionError("there is always one more number")
 
 
-def _say_waiting(report: Report, place: Path) -> None:
-    report(ProgressEvent("data", f"Another process is fitting {place.name}; waiting for it", 0.0))
+def _report_waiting(report: Report, folder: Path) -> None:
+    report(ProgressEvent("data", f"Another process is fitting {folder.name}; waiting for it", 0.0))
 
 
 def _steps(recipe: RecipeBase) -> FitSteps:
@@ -101,7 +107,7 @@ def _steps(recipe: RecipeBase) -> FitSteps:
 
 
 def _refuse_other(target: Path, recipe: RecipeBase, force: bool) -> None:
-    """Raise RunError where the folder holds what a fit must not replace."""
+    """Raise RunError where the folder holds something that a fit must not replace."""
     if not target.exists():
         return
     if not target.is_dir():
@@ -111,7 +117,7 @@ def _refuse_other(target: Path, recipe: RecipeBase, force: bool) -> None:
     if not (target / MANIFEST).is_file():
         raise RunError(f"{target} holds other files and no run; name another folder.")
     try:
-        held = open_run(target).manifest.recipe
+        existing = open_run(target).manifest.recipe
     except RunError as error:
         if not looks_like_a_run(target):
             raise RunError(
@@ -124,24 +130,24 @@ def _refuse_other(target: Path, recipe: RecipeBase, force: bool) -> None:
                 f"{target} holds a damaged run ({error}) Name another folder, or replace it with --force."
             ) from error
         return
-    if held != recipe and not force:
+    if existing != recipe and not force:
         raise RunError(
-            f"{target} holds a run of another recipe ({held.to_json()}). "
+            f"{target} holds a run of another recipe ({existing.to_json()}). "
             f"Name another folder, or replace it with --force."
         )
 
 
 def _refuse_foreign_files(target: Path) -> None:
-    """Raise RunError where replacing the folder would remove files that are no run's."""
-    found = foreign_files(target) if target.exists() else []
-    if found:
+    """Raise RunError where replacing the folder would remove files that do not belong to a run."""
+    foreign = foreign_files(target) if target.exists() else []
+    if foreign:
         raise RunError(
-            f"{target} also holds {', '.join(found[:3])}, which a new run would remove. "
-            f"Name another folder, or move what is yours away."
+            f"{target} also holds {', '.join(foreign[:3])}, which a new run would remove. "
+            f"Name another folder, or move your own files away."
         )
 
 
-def _make(
+def _fit_run(
     steps: FitSteps,
     data: LabelledExamples,
     notes: tuple[str, ...],
@@ -149,29 +155,29 @@ def _make(
     report: Report,
     device: torch.device | str | None,
 ) -> Run:
-    train_end, evaluate_end = _stage_ends(steps.work(data))
+    train_end, evaluate_end = _stage_ends(steps.stage_costs(data))
     try:
-        trained = steps.train(
+        training = steps.train(
             data, None if device is None else torch.device(device), within(report, 0.0, train_end)
         )
     except torch.OutOfMemoryError as error:
-        raise TrainingError(steps.smaller()) from error
+        raise TrainingError(steps.memory_advice()) from error
     report(ProgressEvent("save", "Saving the weights", train_end))
     folder = writer.start()
-    place = trained.learn.dls.device
+    trained_on = training.learner.dls.device
     examples = Examples.of(data)
     examples.write(folder / EXAMPLES)
     files = {
-        WEIGHTS: save_weights(trained.learn.model, folder),
+        WEIGHTS: save_weights(training.learner.model, folder),
         EXAMPLES: sha256(folder / EXAMPLES),
-        **trained.keep(folder),
+        **training.save_extras(folder),
     }
-    manifest = _manifest(steps, data, examples.counts(), trained, place, files, notes)
-    # what is evaluated is what was saved and will be loaded, not what is still in memory
-    del trained
-    loaded = steps.load(Run(folder, manifest), data, place)
+    manifest = _manifest(steps, data, examples.counts(), training, trained_on, files, notes)
+    # evaluate the network that was saved, not the one that is still in memory
+    del training
+    loaded = steps.load_learner(Run(folder, manifest), data, trained_on)
     run = evaluate_held(loaded.run, loaded, report=within(report, train_end, evaluate_end))
-    _probe(steps, loaded, folder, within(report, evaluate_end, 1.0))
+    _fit_probes(steps, loaded, folder, within(report, evaluate_end, 1.0))
     files = {**run.manifest.files, PROBES: sha256(folder / PROBES)}
     now = datetime.now(UTC).isoformat(timespec="seconds")
     write_manifest(replace(run.manifest, files=files, created=now), folder)
@@ -179,17 +185,17 @@ def _make(
     return open_run(writer.target)
 
 
-def _stage_ends(work: Mapping[str, float]) -> tuple[float, float]:
-    """Return at which share of the work the training and the evaluation end."""
-    total = sum(work.values())
-    return work["train"] / total, (work["train"] + work["evaluate"]) / total
+def _stage_ends(costs: Mapping[str, float]) -> tuple[float, float]:
+    """Return the shares of the whole cost, 0..1, at which the training and the evaluation end."""
+    total = sum(costs.values())
+    return costs["train"] / total, (costs["train"] + costs["evaluate"]) / total
 
 
 def _manifest(
     steps: FitSteps,
     data: LabelledExamples,
     counts: Mapping[str, int],
-    trained: TrainingResult,
+    training: TrainingResult,
     device: torch.device,
     files: Mapping[str, str],
     notes: tuple[str, ...],
@@ -205,14 +211,14 @@ def _manifest(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {os.cpu_count()} cores",
         normalize=steps.normalize,
         versions={name: version(name) for name in steps.libraries},
-        history=tuple(trained.history),
+        history=tuple(training.history),
         files=files,
         notes=notes,
     )
 
 
-def _probe(steps: FitSteps, loaded: LoadedLearner, folder: Path, report: Report) -> None:
-    """Fit a linear probe at each layer of the network, on the training part, and write them to a folder."""
+def _fit_probes(steps: FitSteps, loaded: LoadedLearner, folder: Path, report: Report) -> None:
+    """Fit a linear probe at each layer of the network, on the training examples, and write them to a folder."""
     manifest, examples = loaded.run.manifest, loaded.run.examples()
     total = len(examples.labels)
     features: dict[str, dict[str, np.ndarray]] = {}
@@ -222,16 +228,16 @@ def _probe(steps: FitSteps, loaded: LoadedLearner, folder: Path, report: Report)
     for part in ("train", "valid"):
         files = examples.names(part)
 
-        def collected(done: int, before: int = before) -> None:
+        def report_count(done: int, before: int = before) -> None:
             message = f"Collecting features for the probes, {before + done} of {total} {nouns}"
             report(ProgressEvent("probes", message, 0.8 * (before + done) / total))
 
-        features[part] = steps.features(loaded, files, collected)
+        features[part] = steps.pooled_features(loaded, files, report_count)
         answers[part] = np.array([examples.labels[file] for file in files])
         before += len(files)
     probes: dict[str, Probe] = {}
     layers = list(features["train"])
-    # small matrices: a second BLAS thread gains nothing, and beside another busy process costs a minute
+    # for small matrices a second BLAS thread gains nothing, and beside a busy process it costs a minute
     with threadpool_limits(1, user_api="blas"):
         for count, layer in enumerate(layers):
             message = f"Fitting the linear probe of layer {count + 1} of {len(layers)}"

@@ -26,18 +26,18 @@ L = TypeVar("L", bound=LoadedLearner)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A trained learner and what else its training gave.
+    """A trained learner and what else its training produced.
 
     Attributes
     ----------
-    learn : fastai's Learner
-    history : one row an epoch
-    keep : writes further files of the run into a folder, and returns the sha256 of each by name
+    learner : fastai's Learner
+    history : one row for each epoch
+    save_extras : writes the run's further files into a folder, and returns file name -> sha256
     """
 
-    learn: Learner
+    learner: Learner
     history: Sequence[Mapping[str, Any]]
-    keep: Callable[[Path], dict[str, str]]
+    save_extras: Callable[[Path], dict[str, str]]
 
 
 class FitSteps(ABC, Generic[R, D, L]):
@@ -45,41 +45,43 @@ class FitSteps(ABC, Generic[R, D, L]):
 
     Attributes
     ----------
-    recipe : what is followed
-    libraries : those whose versions decide what comes out
-    normalize : the pixels' statistics, of images
+    recipe : the recipe that the fit follows
+    libraries : names of the libraries whose versions the manifest records
+    normalize : mean and standard deviation of the pixels; empty for words
     """
 
     libraries: tuple[str, ...]
     normalize: Statistics = ((), ())
 
     def __init__(self, recipe: R) -> None:
-        """Take the recipe."""
+        """Set the recipe."""
         self.recipe = recipe
 
-    def settle(self, report: Report) -> tuple[str, ...]:
-        """Change the recipe where it cannot be followed here, before anything else; say so in sentences."""
+    def adapt_recipe(self, report: Report) -> tuple[str, ...]:
+        """Change what this machine cannot do in the recipe; return a sentence for each change."""
         return ()
 
     @abstractmethod
-    def data(self, report: Report) -> D:
-        """Return the labelled examples, made or downloaded first where that is needed."""
+    def load_data(self, report: Report) -> D:
+        """Return the labelled examples; draw or download them first where they are missing."""
 
     @abstractmethod
-    def work(self, data: D) -> dict[str, float]:
-        """Return what the stages "train", "evaluate" and "probes" cost, in forward passes of one example."""
+    def stage_costs(self, data: D) -> dict[str, float]:
+        """Return the costs of the stages "train", "evaluate" and "probes", in forward passes of one example."""
 
     @abstractmethod
     def train(self, data: D, device: torch.device | None, report: Report) -> TrainingResult:
         """Train a learner."""
 
     @abstractmethod
-    def load(self, run: Run, data: D, device: torch.device) -> L:
-        """Load what was saved; `data` is what the run was made from."""
+    def load_learner(self, run: Run, data: D, device: torch.device) -> L:
+        """Load the learner that was saved in a run; `data` are the examples of that run."""
 
     @abstractmethod
-    def features(self, loaded: L, files: Sequence[str], done: Callable[[int], None]) -> dict[str, np.ndarray]:
-        """Return what a linear probe of each layer learns from: {layer: (N, C)}, in forward order."""
+    def pooled_features(
+        self, loaded: L, files: Sequence[str], done: Callable[[int], None]
+    ) -> dict[str, np.ndarray]:
+        """Return the features for a linear probe of each layer: {layer: (N, C)}, in forward order."""
 
     @abstractmethod
     def keys(self, data: D) -> Sequence[str]:
@@ -94,5 +96,5 @@ class FitSteps(ABC, Generic[R, D, L]):
         """Return in a few words how the examples of an earlier run and those of now differ."""
 
     @abstractmethod
-    def smaller(self) -> str:
-        """Return how to fit with less memory, as a sentence."""
+    def memory_advice(self) -> str:
+        """Return a sentence that says how to fit with less memory."""

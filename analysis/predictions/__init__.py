@@ -1,4 +1,4 @@
-"""A run's predictions as pages ask for them: a page of a list, counts, neighbours, one row."""
+"""A run's predictions for the pages: a page of a list, counts, neighbours, one row."""
 
 from analysis.predictions.browse import SORTS, Browse, excerpt
 from analysis.predictions.results import Results, results_of

@@ -19,9 +19,14 @@ SORTS = {
 class Browse:
     """Which predictions to show, and in which order.
 
-    Empty `true` or `predicted` means every class. `confidence` is an inclusive range within 0..1. `name` is
-    looked for anywhere in the file name, upper and lower case alike. `correct` adds the right predictions.
-    `word`, of texts only, is a word or a phrase that the text has to hold (see `word_pattern`).
+    Attributes
+    ----------
+    true, predicted : names of classes; empty for every class
+    confidence : lowest and highest confidence, both included, within 0..1
+    name : part of the file name; upper and lower case are the same
+    sort : a key of `SORTS`
+    correct : show the correct predictions too
+    word : for texts only, a word or a phrase that the text contains (see `word_pattern`)
     """
 
     true: tuple[str, ...] = ()
@@ -40,7 +45,7 @@ class Browse:
 
     @classmethod
     def from_text(cls, text: str, class_names: Collection[str]) -> Browse:
-        """Read what `to_text` wrote; the default view for anything else, classes that don't exist left out."""
+        """Read what `to_text` wrote, without classes that do not exist; anything else gives the default view."""
         try:
             values = json.loads(text or "{}")
             low, high = sorted(float(bound) for bound in values.get("confidence", (0.0, 1.0)))
@@ -59,9 +64,10 @@ class Browse:
 
 
 def word_pattern(word: str) -> re.Pattern[str]:
-    """Return what finds a word or a phrase, upper and lower case alike: "art" is not found in "part".
+    """Return a pattern that finds whole words or phrases: "art" is in "Modern ART" and not in "part".
 
-    Only ASCII letters and digits end at a word's end: other scripts may write words without spaces.
+    Whole words are asked for only where ASCII letters or digits begin or end `word`: other scripts may write words
+    without spaces.
     """
     inner = r"\s+".join(re.escape(part) for part in word.split())
     before = r"(?<![A-Za-z0-9])" if word[:1].isascii() and word[:1].isalnum() else ""
@@ -70,8 +76,8 @@ def word_pattern(word: str) -> re.Pattern[str]:
 
 
 def excerpt(text: str, word: str = "", length: int = 280) -> str:
-    """Return a text's beginning, or the part around the first place of `word`; "…" stands for what is cut."""
-    found = word_pattern(word).search(text) if word else None
-    start = 0 if found is None or found.end() <= length else found.start() - length // 3
+    """Return the beginning of a text, or the part around the first `word`; "…" marks what is left out."""
+    match = word_pattern(word).search(text) if word else None
+    start = 0 if match is None or match.end() <= length else match.start() - length // 3
     stop = start + length
     return ("…" if start else "") + text[start:stop] + ("…" if stop < len(text) else "")

@@ -1,4 +1,4 @@
-"""The file `predictions.parquet`: how it is written, and what it says of itself."""
+"""The file `predictions.parquet`: how it is written, and what it was computed from."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_KEY = b"camlens.key"  # in the Parquet file's own metadata: what the table was computed from
-_GROUP_BYTES = 8 << 20  # of probabilities: this much is read for one row's
+_KEY = b"camlens.key"  # in the Parquet file's metadata: what the table was computed from
+_GROUP_BYTES = 8 << 20  # of probabilities in a row group: the least that is read for one row
 _GROUP_ROWS = (1_000, 25_000)
 
 
 def write_predictions(table: pd.DataFrame, path: Path, key: str) -> None:
-    """Write a predictions table in one step: a reader sees the old one or the new one.
+    """Write a predictions table in one step: a reader sees the old file or the new one.
 
-    The probabilities become a column of fixed-size lists. The row groups are small, so that the
-    probabilities of one row are read without those of all others.
+    The probabilities become a column of fixed-size lists. The row groups are small, so that the probabilities of
+    one row can be read without all the others.
 
     Parameters
     ----------
     table : as `analysis.sweeps.evaluation.predict` returns it
-    key : kept in the file, for `stored_key`
+    path : the file to write
+    key : text that says what the table was computed from, for `stored_key`
     """
     probabilities = np.stack(table["probabilities"].to_list()).astype(np.float32)
     classes = probabilities.shape[1]

@@ -1,4 +1,4 @@
-"""How well a learner does, without reading its predictions where the manifest says it."""
+"""How well a learner does: from its manifest if possible, so that its predictions need not be read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from analysis.runs import PREDICTIONS, Run, RunError
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation counted.
+    """Counts of an evaluation.
 
     Attributes
     ----------
-    examples : predictions
-    mistakes : wrong ones among them
-    missing : validation examples without a prediction, because they were gone
+    examples : number of predictions
+    mistakes : number of wrong ones among them
+    missing : number of validation examples without a prediction, because their files were gone
     """
 
     examples: int
@@ -40,7 +40,7 @@ class Results:
 def results_of(run: Run) -> Results:
     """Return a run's results; raises RunError where its predictions cannot be read.
 
-    A run of schema 1 says nothing of them, so that its predictions are read.
+    The manifest of a run of schema 1 has no results; its predictions are counted.
     """
     if not run.manifest.results:
         table = open_predictions(run)

@@ -1,4 +1,4 @@
-"""What the demo's shortcut does to a learner: the accuracy of each class with and without it."""
+"""The effect of the demo's shortcut on a learner: the accuracy of each class with and without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a confusion matrix says in numbers: plain pandas and numpy, no torch."""
+"""Confusion matrix, confused pairs, precision and recall, with numpy and pandas alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 def most_confused(matrix: np.ndarray, class_names: Sequence[str], least: int = 1) -> pd.DataFrame:
     """Return the pairs of different classes that were confused, most frequent first.
 
-    Columns: label, predicted, count, share (of the label's examples). Pairs below `least` are left out;
-    equal counts stand in the order of the classes.
+    Columns: label, predicted, count, share (of the label's examples). Pairs with a count below `least` are left
+    out. Pairs with equal counts keep the order of the classes.
     """
     rows = [
         (class_names[i], class_names[j], int(matrix[i, j]), float(matrix[i, j] / matrix[i].sum()))
@@ -30,7 +30,7 @@ def most_confused(matrix: np.ndarray, class_names: Sequence[str], least: int = 1
 
 
 def per_class(matrix: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """Return one row a class: class, precision, recall, support (its examples).
+    """Return one row for each class: class, precision, recall, support (the number of its examples).
 
     Precision of a class that was never predicted and recall of one without examples are NaN.
     """

@@ -1,7 +1,7 @@
-"""The predictions of one run: the only door through which pages look at them.
+"""The predictions of one run: the interface through which every page reads them.
 
-A page asks for a few rows or for counts and never for the whole table, so that a database can stand behind
-this interface where memory is too small.
+A page asks for a few rows or for counts and never for the whole table, so that a database can do the same work
+where a table is too large for the memory.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _KEPT_LISTS = 16
 
 @dataclass(frozen=True)
 class Place:
-    """Where an example stands in a list.
+    """The place of an example in a list.
 
     Attributes
     ----------
-    position : counted from 0; None where it is not in the list
-    before, after : the names beside it, None at the ends; of an example that is not in the list, `after` is
-        the list's first
+    position : counted from 0; None where the example is not in the list
+    before, after : the names of its neighbours, None at the ends; for an example that is not in the list, `after`
+        is the first of the list
     """
 
     position: int | None
@@ -60,10 +60,10 @@ class Histogram:
 
 
 class Predictions:
-    """A predictions table that stays on the disk except for its narrow columns. Safe from any thread.
+    """A predictions table of which only the narrow columns are in memory. Any thread may use it.
 
-    Probabilities are read for the rows that are asked for, texts when a page first needs them. The file
-    stays readable for this object when another takes its place.
+    Probabilities are read only for the rows that a page asks for, and texts when a page first needs them. The
+    object can read its file even after another file has replaced it.
     """
 
     def __init__(self, path: Path, class_names: Sequence[str]) -> None:
@@ -103,20 +103,20 @@ class Predictions:
         return len(self._list(view))
 
     def page(self, view: Browse, start: int, stop: int) -> list[dict[str, Any]]:
-        """Return some rows of a view in its order: path, label, predicted, the numbers, and text where there is.
+        """Return some rows of a view in its order: path, label, predicted, the numbers, and text if there is one.
 
-        Ties are broken by name, so that the same view is the same list on every machine. Raises ValueError
+        Equal rows are sorted by name, so that the same view is the same list on every machine. Raises ValueError
         for an unknown order.
         """
         return [self._row(int(number)) for number in self._list(view)[start:stop]]
 
     def neighbours(self, view: Browse, name: str) -> Place:
-        """Return where an example stands in a view."""
+        """Return the place of an example in a view."""
         order, number = self._list(view), self._row_number(name)
-        found = np.flatnonzero(order == number) if number is not None else order[:0]
-        if not len(found):
+        places = np.flatnonzero(order == number) if number is not None else order[:0]
+        if not len(places):
             return Place(None, None, self._name(order[0]) if len(order) else None)
-        at = int(found[0])
+        at = int(places[0])
         before = self._name(order[at - 1]) if at else None
         return Place(at, before, self._name(order[at + 1]) if at + 1 < len(order) else None)
 
@@ -152,7 +152,7 @@ class Predictions:
         return self._confusion
 
     def histogram(self, number: str = "loss", bins: int = 30) -> Histogram:
-        """Return how a number is spread from 0 to its maximum; values that are not finite are left out."""
+        """Return the counts of a number from 0 to its maximum; values that are not finite are left out."""
         values = self._numbers[number]
         finite = np.isfinite(values)
         top = float(values[finite].max()) if finite.any() else 0.0
@@ -163,7 +163,7 @@ class Predictions:
         return Histogram(edges, wrong, right)
 
     def columns(self, *names: str) -> pd.DataFrame:
-        """Return whole columns, for work on the set that is no page's."""
+        """Return whole columns, for work on the whole set; pages do not use it."""
         return self._read(list(names)).to_pandas()
 
     # --- inside -----------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Predictions:
         return pc.sort_indices(self._paths).to_numpy()
 
     def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(pa.BufferReader(self._bytes))  # one a reader: a ParquetFile is not thread-safe
+        return pq.ParquetFile(pa.BufferReader(self._bytes))  # for this read alone: it is not thread-safe
 
     def _read(self, columns: list[str]) -> pa.Table:
         return self._file().read(columns=columns)
@@ -217,7 +217,7 @@ class Predictions:
         return row
 
     def _list(self, view: Browse) -> np.ndarray:
-        """Return the row numbers of a view in its order, computed once for the views asked for lately."""
+        """Return the row numbers of a view in its order; the lists of recent views are kept."""
         with self._lists_lock:
             if view in self._lists:
                 self._lists.move_to_end(view)
@@ -251,7 +251,7 @@ class Predictions:
         if (low, high) != (0.0, 1.0):
             keep &= (self._numbers["confidence"] >= low) & (self._numbers["confidence"] <= high)
         if view.name:
-            keep &= _matches(pc.match_substring(self._paths, view.name, ignore_case=True))
+            keep &= _as_mask(pc.match_substring(self._paths, view.name, ignore_case=True))
         if view.word and self._texts is not None:
             pattern = word_pattern(view.word)
             places = np.flatnonzero(keep)
@@ -260,8 +260,8 @@ class Predictions:
         return keep
 
 
-def _matches(found: pa.BooleanArray) -> np.ndarray:
-    return found.to_numpy(zero_copy_only=False)
+def _as_mask(matches: pa.BooleanArray) -> np.ndarray:
+    return matches.to_numpy(zero_copy_only=False)
 
 
 _SORT_KEYS: dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]] = {

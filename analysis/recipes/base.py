@@ -14,14 +14,14 @@ from analysis.errors import CamLensError
 
 
 class RecipeError(CamLensError, ValueError):
-    """A recipe that cannot be followed; the message lists what is possible."""
+    """The recipe is not possible; the message lists what is."""
 
 
 @dataclass(frozen=True)
 class RecipeBase:
-    """How a learner is made; equal recipes on equal data make the same run.
+    """How a learner is trained; equal recipes on equal data make the same run.
 
-    A recipe of a kind adds its fields, all with plain values: they are written to the manifest as JSON.
+    The recipe of each kind adds its own fields. Their values are simple, because the manifest holds them as JSON.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class RecipeBase:
         raise NotImplementedError
 
     def options(self) -> list[str]:
-        """Return the words after `python -m analysis fit` that ask for this recipe."""
+        """Return the options of `python -m analysis fit` that give this recipe."""
         raise NotImplementedError
 
     def to_json(self) -> str:
@@ -74,18 +74,18 @@ class RecipeBase:
         return json.dumps(asdict(self), sort_keys=True)
 
     def digest(self) -> str:
-        """Return eight hexadecimal digits that stand for this recipe."""
+        """Return eight hexadecimal digits that identify this recipe."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
 
 
 def one_of(field: str, value: str, possible: Collection[str]) -> None:
-    """Raise RecipeError where a value is none of those possible."""
+    """Raise RecipeError for a value that is not possible."""
     if value not in possible:
         raise RecipeError(f"{field} is {value!r}; possible here: {', '.join(possible)}.")
 
 
 def check_training(epochs: int, freeze_epochs: int, batch_size: int, base_lr: float, seed: int) -> None:
-    """Raise RecipeError where what all trainings have makes no sense."""
+    """Raise RecipeError for values that no training can have."""
     if epochs < 1 or freeze_epochs < 0:
         raise RecipeError("epochs must be at least 1 and freeze_epochs at least 0.")
     if batch_size < 2:
@@ -97,12 +97,17 @@ def check_training(epochs: int, freeze_epochs: int, batch_size: int, base_lr: fl
 
 
 def given_fields(recipe: type[RecipeBase], source: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes that are not None, a path made absolute; raise RecipeError for what does not belong."""
+    """Return the changes that are not None, with an absolute path.
+
+    Raises
+    ------
+    RecipeError : this kind of recipe has no such field
+    """
     given = {key: value for key, value in changes.items() if value is not None}
-    strange = given.keys() - {field.name for field in fields(recipe)}
-    if strange:
+    unknown = given.keys() - {field.name for field in fields(recipe)}
+    if unknown:
         raise RecipeError(
-            f"The source {source!r} is one of {recipe.kind}, for which there is no {', '.join(sorted(strange))}."
+            f"The source {source!r} is one of {recipe.kind}, for which there is no {', '.join(sorted(unknown))}."
         )
     if given.get("path") is not None:
         given["path"] = str(Path(given["path"]).expanduser().absolute())

@@ -1,4 +1,4 @@
-"""Everything that decides what a fine-tuned image classifier will be."""
+"""The recipe of an image classifier: everything that its training depends on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADS = ("linear", "book")
 
 @dataclass(frozen=True)
 class ImageRecipe(RecipeBase):
-    """How an image classifier is made.
+    """How an image classifier is trained.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class ImageRecipe(RecipeBase):
     seed : of the split and of the training
     pretrained : start from ImageNet weights
     base_lr : as in fastai's `Learner.fine_tune`
-    train_bn : whether the body's BatchNorm layers take on the statistics of the new images, as fastai
-        has it; else they keep those of the pretrained weights throughout
+    train_bn : whether the body's BatchNorm layers learn the statistics of the new images, as in fastai; if not,
+        they keep those of the pretrained weights
     """
 
     kind: ClassVar[str] = "images"
@@ -55,7 +55,7 @@ class ImageRecipe(RecipeBase):
     train_bn: bool = False
 
     def __post_init__(self) -> None:
-        """Raise RecipeError where a value is none of those possible."""
+        """Raise RecipeError for a value that is not possible."""
         one_of("source", self.source, SOURCES)
         one_of("task", self.task, TASKS[self.source])
         one_of("arch", self.arch, ARCHITECTURES)
@@ -99,7 +99,7 @@ class ImageRecipe(RecipeBase):
         return "-".join([*filter(None, parts), f"{self.size}px", self.digest()])
 
     def options(self) -> list[str]:
-        """Return the words after `python -m analysis fit` that ask for this recipe."""
+        """Return the options of `python -m analysis fit` that give this recipe."""
         words = ["--source", self.source, "--task", self.task, "--arch", self.arch, "--head", self.head]
         words += ["--path", self.path] if self.path is not None else []
         words += ["--size", str(self.size), "--epochs", str(self.epochs), "--seed", str(self.seed)]
@@ -112,7 +112,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "pets": {"arch": "resnet34"},
     "folder": {"arch": "resnet34", "task": "folder"},
 }
-_FASTAI: dict[str, Any] = {"base_lr": 2e-3, "train_bn": True}  # what `fine_tune` does when nothing is said
+_FASTAI: dict[str, Any] = {"base_lr": 2e-3, "train_bn": True}  # the defaults of `fine_tune`
 # Measured on the 192 validation photos of a 962-photo part of Oxford-IIIT Pet at 128 pixels, after one
 # frozen and one full epoch: error rate 0.026 with these values, 0.14 where BatchNorm takes on new
 # statistics (whatever the rate), 0.042 with fastai's rate. The frozen epoch takes a third of the time too.

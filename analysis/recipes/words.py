@@ -1,4 +1,4 @@
-"""Everything that decides what a text classifier will be."""
+"""The recipe of a text classifier: everything that its training depends on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXT_ARCHITECTURES = ("wordcnn", "awd_lstm")
 
 @dataclass(frozen=True)
 class TextRecipe(RecipeBase):
-    """How a text classifier is made.
+    """How a text classifier is trained.
 
     Attributes
     ----------
@@ -25,12 +25,12 @@ class TextRecipe(RecipeBase):
     path : file of the texts, for source "table" only
     task : what the source offers, see `TEXT_TASKS`
     arch : "wordcnn" (average pool, Linear: CAM over words is exact) or "awd_lstm" (fastai's)
-    epochs : of one one-cycle schedule; after an epoch of the head alone where the body is pretrained
+    epochs : epochs of one one-cycle schedule; where the body is pretrained, an epoch of the head alone comes first
     seed : of the split and of the training
     pretrained : start from the weights of fastai's Wikipedia language model; awd_lstm only
     base_lr : the schedule's highest learning rate
-    vocabulary_size : that many of the training texts' most frequent words are told apart
-    max_tokens : how much of a long text the network sees, counted from its beginning
+    vocabulary_size : number of words that the network knows: the most frequent ones of the training texts
+    max_tokens : the network sees at most this many tokens from the beginning of a text
     text_column, label_column, split_column : of a table; None for the usual names
     """
 
@@ -54,7 +54,7 @@ class TextRecipe(RecipeBase):
     split_column: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise RecipeError where a value is none of those possible."""
+        """Raise RecipeError for a value that is not possible."""
         one_of("source", self.source, TEXT_SOURCES)
         one_of("task", self.task, TEXT_TASKS[self.source])
         one_of("arch", self.arch, TEXT_ARCHITECTURES)
@@ -89,7 +89,7 @@ class TextRecipe(RecipeBase):
         return cls(**{"source": source, "task": TEXT_TASKS[source][0], **(_AWD_LSTM if lstm else {}), **given})
 
     def from_scratch(self) -> TextRecipe:
-        """Return the recipe for where the pretrained weights cannot be had."""
+        """Return the same recipe without pretrained weights."""
         return replace(self, pretrained=False)
 
     @classmethod
@@ -120,7 +120,7 @@ class TextRecipe(RecipeBase):
         return "-".join([*filter(None, (self.source, where, task, self.arch)), self.digest()])
 
     def options(self) -> list[str]:
-        """Return the words after `python -m analysis fit` that ask for this recipe."""
+        """Return the options of `python -m analysis fit` that give this recipe."""
         words = ["--source", self.source, "--task", self.task, "--arch", self.arch]
         words += ["--path", self.path] if self.path is not None else []
         for name, column in zip(("text", "label", "split"), self.columns, strict=True):

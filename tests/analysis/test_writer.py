@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from analysis.writer import put_back, run_writer
 
@@ -137,17 +137,32 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path):
     write(tmp_path / "run", "fine")
 
 
-def test_a_lock_that_was_removed_still_lets_one_writer_in_at_a_time(tmp_path: Path):
+def test_a_lock_that_was_removed_still_lets_one_writer_in_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """The first fails and removes the lock's file while the others wait for it."""
+    lock_file = tmp_path / ".run.lock"
+    unlink = Path.unlink
+    held_at_removal: list[bool] = []
+
+    def checked(path: Path, missing_ok: bool = False) -> None:
+        if path == lock_file:
+            held_at_removal.append(not can_be_locked(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", checked)
+    waiting = threading.Semaphore(0)
+    failed = threading.Event()
     inside: list[int] = []
     most: list[int] = []
-    waiting = threading.Semaphore(0)
+    locked: list[bool] = []
 
     def other() -> None:
         with run_writer(tmp_path / "run", waiting.release):
             inside.append(1)
+            assert failed.wait(10)  # from here on, nobody removes the file but who is inside
+            locked.append(not can_be_locked(lock_file))
             most.append(len(inside))
-            time.sleep(0.2)
             inside.pop()
 
     threads = [threading.Thread(target=other) for _ in range(3)]
@@ -157,7 +172,19 @@ def test_a_lock_that_was_removed_still_lets_one_writer_in_at_a_time(tmp_path: Pa
         for _ in threads:
             assert waiting.acquire(timeout=10)
         raise ZeroDivisionError
+    failed.set()
     for thread in threads:
         thread.join(10)
+    assert held_at_removal == [True, True, True, True]
+    assert locked == [True, True, True]
     assert most == [1, 1, 1]
     assert list(tmp_path.iterdir()) == []
+
+
+def can_be_locked(path: Path) -> bool:
+    """Say whether a newcomer would get the lock."""
+    try:
+        with FileLock(path, timeout=0):
+            return True
+    except Timeout:
+        return False

@@ -1,4 +1,4 @@
-"""The steps of a fit that are those of images."""
+"""The steps of a fit of an image classifier."""
 
 from __future__ import annotations
 
@@ -31,39 +31,40 @@ class ImageSteps(FitSteps[ImageRecipe, LabelledImages, ImageLearner]):
     libraries = ("torch", "torchvision", "fastai", "timm", "pandas", "safetensors")
 
     def __init__(self, recipe: ImageRecipe) -> None:
-        """Take the recipe."""
+        """Set the recipe, and the pixel statistics of its network."""
         super().__init__(recipe)
         self.normalize = statistics(recipe.arch)
 
-    def data(self, report: Report) -> LabelledImages:
+    def load_data(self, report: Report) -> LabelledImages:
         """Return the labelled images."""
         recipe = self.recipe
         return load_images(recipe.source, recipe.task, recipe.path, recipe.seed, report)
 
-    def work(self, data: LabelledImages) -> dict[str, float]:
-        """Return what the stages cost, in forward passes of one image."""
-        held = sum(data.valid)
-        shown = len(data.files) - held
-        frozen = 3.3 if self.recipe.train_bn else 1.2
-        training = self.recipe.freeze_epochs * (frozen * shown + held) + self.recipe.epochs * (4 * shown + held)
-        return {"train": training, "evaluate": held, "probes": shown + held}
+    def stage_costs(self, data: LabelledImages) -> dict[str, float]:
+        """Return the costs of the stages, in forward passes of one image."""
+        n_valid = sum(data.valid)
+        n_train = len(data.files) - n_valid
+        cost_of_frozen_epoch = 3.3 if self.recipe.train_bn else 1.2
+        frozen = self.recipe.freeze_epochs * (cost_of_frozen_epoch * n_train + n_valid)
+        full = self.recipe.epochs * (4 * n_train + n_valid)
+        return {"train": frozen + full, "evaluate": n_valid, "probes": n_train + n_valid}
 
     def train(self, data: LabelledImages, device: torch.device | None, report: Report) -> TrainingResult:
-        """Fine-tune a learner, and record its activations on the way."""
+        """Fine-tune a learner, and record statistics of its activations meanwhile."""
         recorder = RecordActivations(_stage_names, self.recipe.size)
         learn, history = train(self.recipe, data, device, report, [recorder])
 
-        def keep(folder: Path) -> dict[str, str]:
+        def save_extras(folder: Path) -> dict[str, str]:
             activations = recorder.history()
             return {} if activations is None else {ACTIVATIONS: sha256(save_activations(activations, folder))}
 
-        return TrainingResult(learn, history, keep)
+        return TrainingResult(learn, history, save_extras)
 
-    def load(self, run: Run, data: LabelledImages, device: torch.device) -> ImageLearner:
+    def load_learner(self, run: Run, data: LabelledImages, device: torch.device) -> ImageLearner:
         """Load what was saved."""
         return load(run, device)
 
-    def features(
+    def pooled_features(
         self, loaded: ImageLearner, files: Sequence[str], done: Callable[[int], None]
     ) -> dict[str, np.ndarray]:
         """Return the average-pooled activations of each stage of the network."""
@@ -90,8 +91,8 @@ class ImageSteps(FitSteps[ImageRecipe, LabelledImages, ImageLearner]):
         changed = sum(sizes[name] is not None and sizes[name] != now[name][0] for name in both)
         return f"{len(now.keys() - both):,} new, {len(sizes.keys() - both):,} gone, {changed:,} of another size"
 
-    def smaller(self) -> str:
-        """Return how to fit with less memory."""
+    def memory_advice(self) -> str:
+        """Return a sentence that says how to fit with less memory."""
         return (
             f"The GPU has too little free memory for batches of {self.recipe.batch_size} images of "
             f"{self.recipe.size} pixels. Fit with a smaller --batch-size or --size."

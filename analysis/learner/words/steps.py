@@ -1,4 +1,4 @@
-"""The steps of a fit that are those of words."""
+"""The steps of a fit of a text classifier."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, WordLearner]):
 
     libraries = ("torch", "fastai", "pandas", "safetensors")
 
-    def settle(self, report: Report) -> tuple[str, ...]:
-        """Begin with random weights where the pretrained ones cannot be had."""
+    def adapt_recipe(self, report: Report) -> tuple[str, ...]:
+        """Start from random weights where the pretrained ones cannot be downloaded; say so in a sentence."""
         if not self.recipe.pretrained:
             return ()
         from analysis.learner.words.pretrained import LanguageModelError, fetch_language_model
@@ -38,35 +38,36 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, WordLearner]):
             return (note,)
         return ()
 
-    def data(self, report: Report) -> LabelledTexts:
+    def load_data(self, report: Report) -> LabelledTexts:
         """Return the labelled texts."""
         recipe = self.recipe
         return load_texts(recipe.source, recipe.task, recipe.path, recipe.columns, recipe.seed, report)
 
-    def work(self, data: LabelledTexts) -> dict[str, float]:
-        """Return what the stages cost, in forward passes of one text."""
-        held = sum(data.valid)
-        shown = len(data.files) - held
-        training = self.recipe.freeze_epochs * (2 * shown + held) + self.recipe.epochs * (4 * shown + held)
-        return {"train": training, "evaluate": held, "probes": shown + held}
+    def stage_costs(self, data: LabelledTexts) -> dict[str, float]:
+        """Return the costs of the stages, in forward passes of one text."""
+        n_valid = sum(data.valid)
+        n_train = len(data.files) - n_valid
+        frozen = self.recipe.freeze_epochs * (2 * n_train + n_valid)
+        full = self.recipe.epochs * (4 * n_train + n_valid)
+        return {"train": frozen + full, "evaluate": n_valid, "probes": n_train + n_valid}
 
     def train(self, data: LabelledTexts, device: torch.device | None, report: Report) -> TrainingResult:
         """Train a learner."""
         learn, history, vocabulary = train_text(self.recipe, data, device, report)
 
-        def keep(folder: Path) -> dict[str, str]:
+        def save_extras(folder: Path) -> dict[str, str]:
             return {TOKENS: sha256(vocabulary.save(folder))}
 
-        return TrainingResult(learn, history, keep)
+        return TrainingResult(learn, history, save_extras)
 
-    def load(self, run: Run, data: LabelledTexts, device: torch.device) -> WordLearner:
+    def load_learner(self, run: Run, data: LabelledTexts, device: torch.device) -> WordLearner:
         """Load what was saved, without reading the texts again."""
         return load_text(run, device, data=data)
 
-    def features(
+    def pooled_features(
         self, loaded: WordLearner, files: Sequence[str], done: Callable[[int], None]
     ) -> dict[str, np.ndarray]:
-        """Return the mean over the words of each layer's output."""
+        """Return each layer's output, averaged over the words of a text."""
         return pooled_features(loaded, files, done)
 
     def keys(self, data: LabelledTexts) -> Sequence[str]:
@@ -79,11 +80,11 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, WordLearner]):
 
     def difference(self, run: Run, data: LabelledTexts) -> str:
         """Return how many texts there were and are."""
-        then = run.manifest.counts["train"] + run.manifest.counts["valid"]
-        return f"{then:,} then, {len(data.files):,} now"
+        before = run.manifest.counts["train"] + run.manifest.counts["valid"]
+        return f"{before:,} before, {len(data.files):,} now"
 
-    def smaller(self) -> str:
-        """Return how to fit with less memory."""
+    def memory_advice(self) -> str:
+        """Return a sentence that says how to fit with less memory."""
         return (
             f"The GPU has too little free memory for batches of {self.recipe.batch_size} texts of up to "
             f"{self.recipe.max_tokens} words. Fit with a smaller --batch-size or --max-tokens."

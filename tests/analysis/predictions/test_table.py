@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from analysis.predictions import Browse, Place, Predictions, open_predictions
-from analysis.predictions.file import stored_key, write_predictions
+from analysis.predictions.file import write_predictions
 from analysis.runs import PREDICTIONS, Run, RunError
 
 NAMES = ("cat", "dog")
@@ -255,22 +254,6 @@ def test_threads_may_ask_at_once(crowd: tuple[Predictions, pd.DataFrame]):
     for thread in threads:
         thread.join(60)
     assert wrong == []
-
-
-def test_the_file_has_a_key_and_lists_of_fixed_size(tmp_path: Path):
-    stored(tmp_path, SMALL)
-    assert stored_key(tmp_path / PREDICTIONS) == "key"
-    assert pq.read_schema(tmp_path / PREDICTIONS).field("probabilities").type == pa.list_(pa.float32(), 2)
-    (tmp_path / PREDICTIONS).write_bytes(b"PAR1")
-    assert stored_key(tmp_path / PREDICTIONS) is None
-
-
-def test_the_row_groups_of_many_classes_are_small(tmp_path: Path):
-    names = tuple(map(str, range(1000)))
-    table = pd.DataFrame({"path": [f"{row:05}" for row in range(5000)], "label": "1", "predicted": "2"})
-    stored(tmp_path, table, names)
-    metadata = pq.read_metadata(tmp_path / PREDICTIONS)
-    assert max(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)) <= 2100
 
 
 def test_a_damaged_file_is_refused_with_its_cure(tiny_run: Run, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Recipes: defaults, refusals, names."""
+"""Recipes of image classifiers: defaults, refusals, names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.recipes.images import ImageRecipe, RecipeError
+from analysis.recipes.base import RecipeError
+from analysis.recipes.images import ImageRecipe
 
 
 def test_the_defaults_of_each_source():
@@ -53,7 +54,7 @@ def test_changes_that_are_none_are_ignored_and_paths_are_absolute(tmp_path: Path
         ({"pretrained": False}, "train_bn must be true"),
     ],
 )
-def test_what_cannot_be_followed_is_refused(changes: dict[str, object], message: str):
+def test_what_is_not_possible_is_refused(changes: dict[str, object], message: str):
     with pytest.raises(RecipeError, match=message):
         ImageRecipe(**changes)
 

@@ -1,4 +1,4 @@
-"""Text recipes: defaults, refusals, names."""
+"""Recipes of text classifiers: defaults, refusals, names, options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from analysis.commands.cli import _parser, _recipe
 from analysis.recipes.base import RecipeError
-from analysis.recipes.images import ImageRecipe
 from analysis.recipes.words import TextRecipe
 
 
@@ -18,7 +17,6 @@ def test_the_defaults():
     lstm = TextRecipe.for_source("reviews", arch="awd_lstm")
     assert (lstm.pretrained, lstm.freeze_epochs) == (True, 1)
     assert lstm.from_scratch().freeze_epochs == 0
-    assert ImageRecipe.for_source("demo").kind == "images"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +35,7 @@ def test_the_defaults():
         ({"seed": -1}, "seed is -1"),
     ],
 )
-def test_what_cannot_be_followed_is_refused(changes: dict[str, object], message: str):
+def test_what_is_not_possible_is_refused(changes: dict[str, object], message: str):
     with pytest.raises(RecipeError, match=message):
         TextRecipe(**changes)
 
@@ -62,8 +60,7 @@ def test_every_option_changes_the_name():
         TextRecipe.for_source("table", path="/a b.csv", text_column="t", label_column="l", split_column="s"),
         TextRecipe.for_source("imdb", arch="awd_lstm"),
         TextRecipe.for_source("imdb", arch="awd_lstm", pretrained=False),
-        ImageRecipe.for_source("demo"),
     ],
 )
-def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe | ImageRecipe):
+def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe):
     assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe
