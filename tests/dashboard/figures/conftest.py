@@ -13,7 +13,7 @@ from analysis.explain.report.picture import MapNumbers, MethodMap
 
 SIZE = 224
 SHAPES = ((64, 112), (64, 56), (64, 56), (128, 28), (256, 14), (512, 7))
-EXAMPLE_KINDS = ("none", "probe", "probe", "book", "probe", "exact")
+KINDS = ("none", "probe", "probe", "book", "probe", "exact")
 TITLES = {
     "none": "CAM (none here)",
     "probe": "CAM of a linear probe",
@@ -67,7 +67,7 @@ def make_report(more: int = 0) -> LayerReport:
     shortcut = (rows > 180) & (columns > 180)
     layers = tuple(
         make_row(index, channels, side, kind, note, more)
-        for index, ((channels, side), kind, note) in enumerate(zip(SHAPES, EXAMPLE_KINDS, NOTES, strict=True))
+        for index, ((channels, side), kind, note) in enumerate(zip(SHAPES, KINDS, NOTES, strict=True))
     )
     return LayerReport(
         image=image,
