@@ -30,8 +30,8 @@ METHODS = {
 }
 
 
-def numbers(peak: tuple[int, int], pet: float, shortcut: float) -> MapNumbers:
-    return MapNumbers(peak, {}, {"pet": {"mass": pet}, "shortcut": {"mass": shortcut}})
+def numbers(peak: tuple[int, int], animal: float, shortcut: float) -> MapNumbers:
+    return MapNumbers(peak, {}, {"animal": {"mass": animal}, "shortcut": {"mass": shortcut}})
 
 
 def make_row(index: int, channels: int, side: int, kind: str, note: str, more: int) -> LayerRow:
