@@ -29,7 +29,8 @@ def result_metrics(run: Run) -> None:
         "Accuracy", f"{table.accuracy:.1%}", help=f"Share of the validation {kind.plural} predicted right."
     )
     cells.metric("Error rate", f"{1 - table.accuracy:.1%}", help="fastai's `error_rate`: 1 − accuracy.")
-    cells.metric("Mistakes", f"{table.mistakes:,} of {len(table):,}")
+    of = f"of {len(table):,} validation {kind.plural}"
+    cells.metric("Mistakes", f"{table.mistakes:,}", of, delta_color="off", delta_arrow="off")
     cells.metric(f"Training {kind.plural}", f"{manifest.counts['train']:,}")
     cells.metric("Classes", f"{len(manifest.class_names)}")
 

@@ -8,7 +8,7 @@ import pandas as pd
 from dashboard.figures.palette import INKS, Theme
 
 ORDERS = {"contribution": "Strongest words first", "random": "Random order"}
-EXAMPLE_KINDS = {"deletion": "Share of the words taken out", "insertion": "Share of the words put in"}
+KINDS = {"deletion": "Share of the words taken out", "insertion": "Share of the words put in"}
 
 
 def curves_chart(curves: pd.DataFrame, kind: str, theme: Theme = "light") -> alt.LayerChart:
@@ -24,12 +24,12 @@ def curves_chart(curves: pd.DataFrame, kind: str, theme: Theme = "light") -> alt
     rows = curves[curves["kind"] == kind]
     legend = alt.Legend(orient="bottom", symbolType="stroke")
     base = alt.Chart(rows.assign(order=rows["order"].map(ORDERS))).encode(
-        x=alt.X("fraction:Q", title=EXAMPLE_KINDS[kind]).axis(format="%", tickCount=5),
+        x=alt.X("fraction:Q", title=KINDS[kind]).axis(format="%", tickCount=5),
         y=alt.Y("probability:Q", title="Probability").axis(format="%").scale(domain=[0, 1]),
         color=alt.Color("order:N", title=None, legend=legend).scale(domain=names, range=[ink.good, ink.bad]),
         tooltip=[
             alt.Tooltip("order:N", title="Order"),
-            alt.Tooltip("fraction:Q", title=EXAMPLE_KINDS[kind], format=".0%"),
+            alt.Tooltip("fraction:Q", title=KINDS[kind], format=".0%"),
             alt.Tooltip("probability:Q", title="Probability", format=".1%"),
         ],
     )

@@ -149,7 +149,7 @@ def show_combinations(
         with st.spinner("Computing the map…", show_time=True):
             (effect,), standard = effects_on(run, image, layer, "together", variants)
         photo = service().decoded(run, image.id, image_recipe(run).size)
-        first, second, text = st.columns([1, 1, 2], gap="medium", vertical_alignment="center")
+        first, second, text = st.columns([1, 1, 2], gap="medium")
         first.image(overlay(photo, standard), width="stretch", caption=STANDARD_CAPTION)
         if effect.values is not None:
             second.image(

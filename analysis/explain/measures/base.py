@@ -22,7 +22,7 @@ class Metric:
     Attributes
     ----------
     name : its key in `METRICS` and in files.
-    title : for people; what it is of follows it ("Correlation with CAM", "Positive energy in the pet").
+    title : for people; what it is of follows it ("Correlation with CAM", "Positive energy in the animal").
     needs : what it is computed from, names in `NEEDS`.
     compute : given what it needs, in the order of `NEEDS`, returns the number; nan where it is not defined.
     source : the paper as "Author et al. year"; `formula` one line of LaTeX.

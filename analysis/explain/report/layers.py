@@ -85,7 +85,7 @@ class LayerReport:
 
     @property
     def places(self) -> dict[str, np.ndarray]:
-        """{place: mask, bool (S, S)} of what is marked in the picture: "pet", "shortcut"."""
+        """{place: mask, bool (S, S)} of what is marked in the picture: "animal", "shortcut"."""
         return _places(self.mask, self.shortcut)
 
 
@@ -124,7 +124,7 @@ def map_numbers(values: np.ndarray, places: Mapping[str, np.ndarray]) -> MapNumb
 
 
 def _places(mask: np.ndarray | None, shortcut: np.ndarray | None) -> dict[str, np.ndarray]:
-    return {place: found for place, found in (("pet", mask), ("shortcut", shortcut)) if found is not None}
+    return {place: found for place, found in (("animal", mask), ("shortcut", shortcut)) if found is not None}
 
 
 def _of_layer(

@@ -14,7 +14,7 @@ from analysis.explain.report.picture import MapNumbers, MethodMap
 
 SIZE = 224
 SHAPES = ((64, 112), (64, 56), (64, 56), (128, 28), (256, 14), (512, 7))
-EXAMPLE_KINDS = ("none", "probe", "probe", "book", "probe", "exact")
+KINDS = ("none", "probe", "probe", "book", "probe", "exact")
 TITLES = {
     "none": "CAM (none here)",
     "probe": "CAM of a linear probe",
@@ -41,8 +41,8 @@ def metrics_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(METRICS, name)
 
 
-def numbers(peak: tuple[int, int], pet: float, shortcut: float) -> MapNumbers:
-    return MapNumbers(peak, {}, {"pet": {"mass": pet}, "shortcut": {"mass": shortcut}})
+def numbers(peak: tuple[int, int], animal: float, shortcut: float) -> MapNumbers:
+    return MapNumbers(peak, {}, {"animal": {"mass": animal}, "shortcut": {"mass": shortcut}})
 
 
 def make_row(index: int, channels: int, side: int, kind: str, note: str, more: int) -> LayerRow:
@@ -78,7 +78,7 @@ def make_report(more: int = 0) -> LayerReport:
     shortcut = (rows > 180) & (columns > 180)
     layers = tuple(
         make_row(index, channels, side, kind, note, more)
-        for index, ((channels, side), kind, note) in enumerate(zip(SHAPES, EXAMPLE_KINDS, NOTES, strict=True))
+        for index, ((channels, side), kind, note) in enumerate(zip(SHAPES, KINDS, NOTES, strict=True))
     )
     return LayerReport(
         image=image,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from dashboard.figures.words_curves import EXAMPLE_KINDS, ORDERS, curves_chart
+from dashboard.figures.words_curves import KINDS, ORDERS, curves_chart
 from tests.dashboard.figures.reading import axes, marks
 
 PROBABILITIES = {
@@ -36,7 +36,7 @@ def test_curves_show_one_kind(curves, kind):
             curve = [(each.channels["x"], each.channels["y"]) for each in points if each.row["order"] == name]
             first, last = PROBABILITIES[order, kind]
             assert curve == [(0.0, first), (1.0, last)]
-    assert {each["title"] for each in axes(chart, "x")} == {EXAMPLE_KINDS[kind]}
+    assert {each["title"] for each in axes(chart, "x")} == {KINDS[kind]}
 
 
 def test_the_orders_differ_by_colour_and_by_dash(curves):

@@ -49,7 +49,7 @@ def test_each_layer_gets_the_most_truthful_cam_there_is(target, label: str) -> N
     x, mask, shortcut = picture(), np.eye(8, dtype=bool), np.tri(8, dtype=bool)
     report = reported(net(), target, probes={"0.3": probe(4)}, mask=mask, shortcut=shortcut)
     assert (report.target, report.target_label, report.class_names) == (target, label, NAMES)
-    assert report.places == {"pet": mask, "shortcut": shortcut}
+    assert report.places == {"animal": mask, "shortcut": shortcut}
     stem, pool, last = report.rows
     assert [row.layer.name for row in report.rows] == ["0.2", "0.3", "0.6"]
     assert [row.maps["cam"].kind for row in report.rows] == ["none", "probe", "exact"]
@@ -62,7 +62,7 @@ def test_each_layer_gets_the_most_truthful_cam_there_is(target, label: str) -> N
     for row in report.rows:
         gradcam = row.maps["gradcam"]
         np.testing.assert_allclose(gradcam.values, expected[row.layer.name, "gradcam"][0], rtol=1e-5)
-        assert gradcam.numbers == map_numbers(gradcam.values, {"pet": mask, "shortcut": shortcut})
+        assert gradcam.numbers == map_numbers(gradcam.values, {"animal": mask, "shortcut": shortcut})
 
     assert stem.maps["cam"].values is stem.maps["cam"].certificate is stem.probe_accuracy is None
     assert stem.agreement == {}
