@@ -233,17 +233,13 @@ def _probe(steps: FitSteps, loaded: Loaded, folder: Path, report: Report) -> Non
     total = len(examples.labels)
     features: dict[str, dict[str, np.ndarray]] = {}
     answers: dict[str, np.ndarray] = {}
-    before = 0
+    before = 0.0
     for part in ("train", "valid"):
         files = examples.names(part)
-
-        def collected(done: int, before: int = before) -> None:
-            message = f"Collecting features for the probes, {before + done} of {total} {steps.noun}"
-            report(ProgressEvent("probes", message, 0.8 * (before + done) / total))
-
-        features[part] = steps.features(loaded, files, collected)
+        after = before + 0.8 * len(files) / total
+        features[part] = steps.features(loaded, files, within(report, before, after))
         answers[part] = np.array([examples.labels[file] for file in files])
-        before += len(files)
+        before = after
     probes: dict[str, Probe] = {}
     layers = list(features["train"])
     # small matrices: a second BLAS thread gains nothing, and beside another busy process costs a minute

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,13 @@ from analysis.data.source import LabelledImages
 from analysis.explain import stage_layers
 from analysis.fitting.steps import FitSteps, Trained
 from analysis.learner.images.activations import RecordActivations, save_activations
-from analysis.learner.images.finetune import loader_workers, train
-from analysis.learner.images.store import LoadedLearner, load
+from analysis.learner.images.finetune import train
+from analysis.learner.images.store import BATCH, LoadedLearner, load
 from analysis.learner.images.weights import statistics
 from analysis.learner.probes.collect import collect_features
 from analysis.progress import Report
 from analysis.recipes.images import Recipe
 from analysis.runs import ACTIVATIONS, Run, sha256
-
-_BATCH = 64
 
 
 class ImageSteps(FitSteps[Recipe, LabelledImages, LoadedLearner]):
@@ -64,16 +62,11 @@ class ImageSteps(FitSteps[Recipe, LabelledImages, LoadedLearner]):
         """Bring back what was saved."""
         return load(run, device)
 
-    def features(
-        self, loaded: LoadedLearner, files: Sequence[str], done: Callable[[int], None]
-    ) -> dict[str, np.ndarray]:
+    def features(self, loaded: LoadedLearner, files: Sequence[str], report: Report) -> dict[str, np.ndarray]:
         """Return the average-pooled activations of each stage of the network."""
         blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
         layers = _stage_names(loaded.model, blank)
-        loader = loaded.dataloader(
-            [loaded.item(file) for file in files], _BATCH, workers=loader_workers(loaded.device)
-        )
-        return collect_features(loaded.model, loader, layers, done)
+        return collect_features(loaded.model, files, loaded.read, layers, BATCH, report)
 
     def smaller(self) -> str:
         """Return how to fit with less memory."""

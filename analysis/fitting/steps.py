@@ -79,8 +79,11 @@ class FitSteps(ABC, Generic[R, D, L]):
         """Bring back what was saved; `data` is what the run was made from."""
 
     @abstractmethod
-    def features(self, loaded: L, files: Sequence[str], done: Callable[[int], None]) -> dict[str, np.ndarray]:
-        """Return what a linear probe of each layer learns from: {layer: (N, C)}, in forward order."""
+    def features(self, loaded: L, files: Sequence[str], report: Report) -> dict[str, np.ndarray]:
+        """Return what a linear probe of each layer learns from: {layer: (N, C)}, in forward order.
+
+        `report` receives stage "probes".
+        """
 
     @abstractmethod
     def smaller(self) -> str:

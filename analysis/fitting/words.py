@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +64,9 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, LoadedText]):
         """Bring back what was saved, without reading the texts again."""
         return load_text(run, device, data=data)
 
-    def features(
-        self, loaded: LoadedText, files: Sequence[str], done: Callable[[int], None]
-    ) -> dict[str, np.ndarray]:
+    def features(self, loaded: LoadedText, files: Sequence[str], report: Report) -> dict[str, np.ndarray]:
         """Return the mean over the words of each layer's output."""
-        return pooled_features(loaded, files, done)
+        return pooled_features(loaded, files, report)
 
     def smaller(self) -> str:
         """Return how to fit with less memory."""

@@ -14,6 +14,7 @@ from analysis.learner import loaded as door
 from analysis.learner.images.store import load
 from analysis.learner.words.store import LoadedText, load_text, pooled_features
 from analysis.learner.words.wordcnn import WordCNN
+from analysis.progress import ProgressEvent
 from analysis.runs import TOKENS, WEIGHTS, Run, RunError
 
 ODD = ["", "<br />", "!!!", "👍🏽", "很好看的电影", "dull " * 100_000, "dull", "nothing known here qqq"]
@@ -96,10 +97,10 @@ def test_each_kind_has_its_own_door_and_both_a_common_one(tiny_words_run: Run, t
 
 def test_the_probes_learn_from_the_mean_over_the_words(loaded: LoadedText):
     files = list(loaded.run.examples().labels)[:9]
-    done: list[int] = []
-    features = pooled_features(loaded, files, done.append)
+    events: list[ProgressEvent] = []
+    features = pooled_features(loaded, files, events.append)
     assert list(features) == ["embedding", "blocks.0", "blocks.1"]
-    assert done[-1] == 9
+    assert (events[-1].stage, events[-1].fraction) == ("probes", 1.0)
     for row, file in enumerate(files):
         ids = loaded.batch([loaded.encode(loaded.texts()[file])])
         with torch.no_grad():
