@@ -18,7 +18,8 @@ class ProgressEvent:
         ("error" only in the JSON lines of the command line)
     message : one sentence for a person
     fraction : finished share of the whole job, 0 to 1
-    epoch, epochs, batch, batches : counted from 1, while training
+    epoch, epochs : counted from 1, while training
+    batch, batches : how many batches are done, of how many; while training, of the epoch
     loss : smoothed training loss
     seconds_left : estimate for the whole job, not for the stage
     """

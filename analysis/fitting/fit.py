@@ -223,18 +223,13 @@ def _fit_probes(steps: FitSteps, loaded: LoadedLearner, folder: Path, report: Re
     total = len(examples.labels)
     features: dict[str, dict[str, np.ndarray]] = {}
     answers: dict[str, np.ndarray] = {}
-    nouns = kind_of(steps.recipe).nouns
-    before = 0
+    before = 0.0
     for part in ("train", "valid"):
         files = examples.names(part)
-
-        def report_count(done: int, before: int = before) -> None:
-            message = f"Collecting features for the probes, {before + done} of {total} {nouns}"
-            report(ProgressEvent("probes", message, 0.8 * (before + done) / total))
-
-        features[part] = steps.pooled_features(loaded, files, report_count)
+        after = before + 0.8 * len(files) / total
+        features[part] = steps.pooled_features(loaded, files, within(report, before, after))
         answers[part] = np.array([examples.labels[file] for file in files])
-        before += len(files)
+        before = after
     probes: dict[str, Probe] = {}
     layers = list(features["train"])
     # for small matrices a second BLAS thread gains nothing, and beside a busy process it costs a minute

@@ -78,10 +78,11 @@ class FitSteps(ABC, Generic[R, D, L]):
         """Load the learner that was saved in a run; `data` are the examples of that run."""
 
     @abstractmethod
-    def pooled_features(
-        self, loaded: L, files: Sequence[str], done: Callable[[int], None]
-    ) -> dict[str, np.ndarray]:
-        """Return the features for a linear probe of each layer: {layer: (N, C)}, in forward order."""
+    def pooled_features(self, loaded: L, files: Sequence[str], report: Report) -> dict[str, np.ndarray]:
+        """Return the features for a linear probe of each layer: {layer: (N, C)}, in forward order.
+
+        `report` receives stage "probes".
+        """
 
     @abstractmethod
     def keys(self, data: D) -> Sequence[str]:

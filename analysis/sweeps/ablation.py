@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from torch import Tensor
 
 from analysis.explain.studies.ablation.effects import effects
@@ -17,8 +19,9 @@ from analysis.explain.studies.ablation.runner import BATCH_MATES, AblationRunner
 from analysis.explain.studies.ablation.steps import CHANGES
 from analysis.home import home
 from analysis.learner.images.store import ImageLearner
-from analysis.progress import ProgressEvent, Report, silent
+from analysis.progress import Report, silent
 from analysis.runs import PREDICTIONS, WEIGHTS, Run
+from analysis.sweep import Shards, sweep
 
 VERSION = 1  # of the steps and changes: raise it when they mean something else
 
@@ -26,7 +29,12 @@ BatchOf = Callable[[Sequence[str]], Tensor]
 
 
 def ablate_set(
-    loaded: ImageLearner, files: Sequence[str], layer: str, batch_of: BatchOf, report: Report = silent
+    loaded: ImageLearner,
+    files: Sequence[str],
+    layer: str,
+    batch_of: BatchOf,
+    report: Report = silent,
+    out: Shards | None = None,
 ) -> pd.DataFrame:
     """Compute the map of every picture with each change alone.
 
@@ -35,23 +43,22 @@ def ablate_set(
     files : image names of the run; they are read in batches, by which training mode normalises.
     batch_of : from names to a normalised batch (B, 3, H, W) on the learner's device.
     report : receives stage "evaluate"; raise from it to stop.
+    out : where to keep what is computed until the set is done (`shards_of`), so that the next call resumes.
 
     Returns
     -------
     One row for each picture and change: path, step, change, outcome, correlation, moved, distance, error.
     """
-    parts = np.array_split(np.array(files, dtype=object), max(1, -(-len(files) // (BATCH_MATES + 1))))
-    runner: AblationRunner | None = None
-    rows: list[dict[str, object]] = []
-    done = 0
-    for part in parts:
-        report(ProgressEvent("evaluate", f"Picture {done} of {len(files)}", done / max(1, len(files))))
-        x = batch_of(list(part))
+    variants = [change.choices for change in CHANGES]
+    runner: AblationRunner | None = None  # made from the first batch: a resumed sweep may have none left
+
+    def ablate(names: Sequence[str]) -> pa.Table:
+        nonlocal runner
+        x = batch_of(names)
         if runner is None:
             runner = AblationRunner(loaded.model, x[:1], layer, loaded.run.manifest.normalize)
-        variants = [change.choices for change in CHANGES]
-        for path, maps in zip(part, runner.run(x, variants), strict=True):
-            rows += [
+        return pa.Table.from_pylist(
+            [
                 {
                     "path": path,
                     "step": change.step,
@@ -62,10 +69,15 @@ def ablate_set(
                     "distance": effect.distance,
                     "error": effect.error,
                 }
+                for path, maps in zip(names, runner.run(x, variants), strict=True)
                 for change, effect in zip(CHANGES, effects(maps, variants), strict=True)
             ]
-        done += len(part)
-    return pd.DataFrame(rows)
+        )
+
+    # batches of nearly the same size: the last one alone with few pictures would be normalised by few
+    batches = np.array_split(np.arange(len(files)), max(1, -(-len(files) // (BATCH_MATES + 1))))
+    message = "Picture {done} of {total}"
+    return sweep(files, ablate, batches=batches, report=report, message=message, out=out).table().to_pandas()
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -124,6 +136,12 @@ def kept_path(run: Run, layer: str) -> Path:
     return home() / "recipe-ablation" / f"{digest[:24]}.parquet"
 
 
+def shards_of(run: Run, layer: str) -> Shards:
+    """Return where the part of the table that is computed so far is kept until all of it is saved."""
+    path = kept_path(run, layer)
+    return Shards(path.with_suffix(".shards"), path.stem)
+
+
 def load_table(run: Run, layer: str) -> pd.DataFrame | None:
     """Return the saved table; None where there is none that can be read."""
     try:
@@ -133,7 +151,10 @@ def load_table(run: Run, layer: str) -> pd.DataFrame | None:
 
 
 def save_table(rows: pd.DataFrame, run: Run, layer: str) -> Path:
-    """Save a table and return its path; it is renamed at the end, so that a reader never sees half a file."""
+    """Save a table and return its path, and remove its shards.
+
+    It is renamed at the end, so that a reader never sees half a file.
+    """
     path = kept_path(run, layer)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -142,4 +163,5 @@ def save_table(rows: pd.DataFrame, run: Run, layer: str) -> Path:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    shutil.rmtree(shards_of(run, layer).folder, ignore_errors=True)
     return path

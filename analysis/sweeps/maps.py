@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
 import torch
 
 from analysis.data.images import open_image
@@ -20,8 +21,13 @@ from analysis.learner.images.store import ImageLearner, load
 from analysis.learner.probes.files import probes_of
 from analysis.predictions import Browse, open_predictions
 from analysis.runs import Run
+from analysis.sweep import array_of, sweep, table_of
 
 _BATCH = 16
+_SCORES = ("logits", "targets", "against")  # the columns of a batch that are no maps
+_REFUSED = b"refused"  # in the metadata of a batch's table
+
+Pair = tuple[str, str]  # a layer and a method
 
 
 class ExportError(CamLensError, ValueError):
@@ -33,7 +39,7 @@ class Written:
     """What `write_maps` did: the number of images, and {(layer, method): why there is no map of it}."""
 
     images: int
-    refused: dict[tuple[str, str], str]
+    refused: dict[Pair, str]
 
 
 def write_maps(
@@ -75,24 +81,22 @@ def write_maps(
         raise ExportError(f"The number of mistakes to explain is {errors}; give at least 1.")
     names = list(images) if images is not None else _worst(run, errors)
     loaded = load(run)
-    labels = [run.examples().labels.get(name, -1) for name in names]
     try:
         chosen = list(layers) if layers else [_last_stage(loaded)]
         probes = probes_of(run)
-        parts = [
-            _explain(loaded, probes, names[part], labels[part], chosen, methods, target, precision)
-            for part in (slice(start, start + _BATCH) for start in range(0, len(names), _BATCH))
-        ]
+
+        def work(batch: Sequence[str]) -> pa.Table:
+            return _table(_explain(loaded, probes, batch, chosen, methods, target, precision))
+
+        tables = list(sweep(names, work, batch_size=_BATCH).tables())
     except ExplainError as error:
         raise ExportError(str(error)) from error
-    refused = {pair: reason for part in parts for pair, reason in part.refused.items()}
-    kept = [pair for pair in parts[0].maps if pair not in refused]  # those that every batch has
+    refused = {pair: reason for table in tables for pair, reason in _refused(table).items()}
+    kept = [pair for pair in _pairs(tables[0]) if pair not in refused]  # those that every batch has
     if not kept:
         raise ExportError(" ".join(dict.fromkeys(refused.values())))
-    maps = {pair: np.concatenate([_array(part.maps[pair]) for part in parts]) for pair in kept}
-    logits = np.concatenate([_array(part.logits) for part in parts])
-    targets = np.concatenate([_array(part.targets) for part in parts if part.targets is not None])
-    against = [_array(part.against) for part in parts if part.against is not None]
+    scores = [name for name in _SCORES if name in tables[0].column_names]
+    whole = pa.concat_tables([table.select([*scores, *map("/".join, kept)]) for table in tables])
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
@@ -101,10 +105,10 @@ def write_maps(
                 file,
                 names,
                 run.manifest.class_names,
-                logits,
-                targets,
-                maps,
-                np.concatenate(against) if against else None,
+                array_of(whole, "logits"),
+                array_of(whole, "targets"),
+                {pair: array_of(whole, "/".join(pair)) for pair in kept},
+                array_of(whole, "against") if "against" in scores else None,
             )
         os.replace(temporary, out)
     finally:
@@ -128,20 +132,36 @@ def _explain(
     loaded: ImageLearner,
     probes: Mapping[str, Probe],
     names: Sequence[str],
-    labels: Sequence[int],
     layers: Sequence[str],
     methods: Sequence[str],
     target: str,
     precision: str,
 ) -> Explanation:
     known = loaded.run.examples().labels
+    labels = [known.get(name, -1) for name in names]
     x = loaded.batch([open_image(loaded.run.image_path(n) if n in known else n) for n in names])
-    taken = trace(loaded.model, x, layers, precision, probes)
-    return taken.explain(methods, _targets(loaded.run, taken.logits, names, labels, target))
+    traced = trace(loaded.model, x, layers, precision, probes)
+    return traced.explain(methods, _targets(loaded.run, traced.logits, names, labels, target))
 
 
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()
+def _table(explanation: Explanation) -> pa.Table:
+    """Return one row for each picture, and why maps are missing as the table's metadata."""
+    scores = {name: getattr(explanation, name) for name in _SCORES}
+    maps = {"/".join(pair): values for pair, values in explanation.maps.items()}
+    arrays = {name: tensor.cpu().numpy() for name, tensor in (scores | maps).items() if tensor is not None}
+    refused = [(*pair, reason) for pair, reason in explanation.refused.items()]
+    return table_of(arrays).replace_schema_metadata({_REFUSED: json.dumps(refused)})
+
+
+def _refused(table: pa.Table) -> dict[Pair, str]:
+    """Return {(layer, method): why there is no map of it} of one batch."""
+    return {(layer, method): reason for layer, method, reason in json.loads(table.schema.metadata[_REFUSED])}
+
+
+def _pairs(table: pa.Table) -> list[Pair]:
+    """Return the layer and the method of each map of one batch."""
+    pairs = [name.rsplit("/", 1) for name in table.column_names if name not in _SCORES]
+    return [(layer, method) for layer, method in pairs]
 
 
 def _targets(

@@ -6,10 +6,13 @@ effect of the shortcut; a faithful contrast map must be high there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 from PIL import Image
 
@@ -20,7 +23,8 @@ from analysis.data.source import annotation
 from analysis.explain import explain, stage_layers
 from analysis.explain.measures.localisation import area_average, energy_inside
 from analysis.learner.images.store import ImageLearner
-from analysis.progress import ProgressEvent, Report, silent
+from analysis.progress import Report, silent
+from analysis.sweep import sweep
 
 _BATCH = 32
 
@@ -70,16 +74,15 @@ def shortcut_effects(loaded: ImageLearner, report: Report = silent) -> pd.DataFr
         raise DataError(f"No picture in {root} has a mask of the shortcut. Fit the demo again.")
     blank = loaded.batch([open_image(root / rows[0]["path"])])
     last = stage_layers(loaded.model, blank)[-1].name
-    effects: list[dict[str, object]] = []
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH]
-        report(ProgressEvent("evaluate", f"Picture {start} of {len(rows)}", start / len(rows)))
+
+    def measure(batch: Sequence[Mapping[str, Any]]) -> pa.Table:
         x = loaded.batch([open_image(root / row["path"]) for row in batch])
         without = loaded.batch([Image.fromarray(twin(Path(row["path"]).stem)) for row in batch])
         explanation = explain(loaded.model, x, layers=[last], methods=["cam"], targets=(0, 1))
         with torch.no_grad():
             logits_without = loaded.model(without).float().cpu().numpy()
         logits, maps = explanation.logits.cpu().numpy(), explanation.maps[last, "cam"].cpu().numpy()
+        effects: list[dict[str, object]] = []
         for row, one, other, values in zip(batch, logits, logits_without, maps, strict=True):
             annotated = annotations[row["path"]]
             assert annotated.shortcut is not None
@@ -97,7 +100,10 @@ def shortcut_effects(loaded: ImageLearner, report: Report = silent) -> pd.DataFr
                     "energy_ratio": energy_inside(values, shortcut) / float(shortcut.mean()),
                 }
             )
-    return pd.DataFrame(effects)
+        return pa.Table.from_pylist(effects)
+
+    message = "Picture {done} of {total}"
+    return sweep(rows, measure, batch_size=_BATCH, report=report, message=message).table().to_pandas()
 
 
 def shortcut_summary(effects: pd.DataFrame) -> pd.DataFrame:

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 
 from analysis.explain.engine.targets import Target
 from analysis.explain.errors import ExplainError
-from analysis.progress import ProgressEvent, Report, silent
+from analysis.progress import Report, silent
+from analysis.sweep import sweep
 from analysis.words.intervals import mean_interval
 from analysis.words.methods import Method
-from analysis.words.network import TextLearner, predict_ids, read_start
+from analysis.words.network import Encoding, TextLearner, predict_ids, read_start
 from analysis.words.spans import Words, join_tokens
 from analysis.words.token_values import choose, token_values
 
 STEPS, DRAWS, SEED = 10, 10, 21
 _RUN_AT_ONCE = 2048  # shortened reviews, before they are sorted into batches
+_CURVE = pa.list_(pa.float64())
+_CURVES = pa.schema({"fractions": _CURVE, "deletion": _CURVE, "insertion": _CURVE, "random": pa.list_(_CURVE)})
 
 
 @dataclass(frozen=True)
@@ -96,18 +101,16 @@ def word_curves(
     if steps < 1 or draws < 0:
         raise ExplainError(f"steps is {steps} and draws is {draws}; give at least 1 step and 0 draws")
     chosen, layer = choose(learner.model, method, layer)
-    curves: list[WordCurves | None] = []
-    plans: list[_Plan | None] = []
-    sequences: list[np.ndarray] = []
-    for place, text in enumerate(texts):
-        report(ProgressEvent("words", f"Striking words out of review {place} of {len(texts)}", place / len(texts)))
-        plan, variants = _plan(learner, text, target, chosen, layer, steps, draws, seed + place)
-        plans.append(plan)
-        sequences += variants
-        if len(sequences) >= _RUN_AT_ONCE or place == len(texts) - 1:
-            curves += _curves(learner, plans, sequences)
-            plans, sequences = [], []
-    return curves
+    reviews = [_split(learner, text, steps, seed + place) for place, text in enumerate(texts)]
+
+    def change(batch: Sequence[_Review]) -> pa.Table:
+        plans = [_plan(learner, review, target, chosen, layer, draws) for review in batch]
+        return _predicted(learner, plans)
+
+    message = "Leaving words out of review {done} of {total}"
+    batches = _batches(reviews, draws + 2)
+    table = sweep(reviews, change, batches=batches, report=report, stage="words", message=message).table()
+    return [_of_row(row) for row in table.to_pylist()]
 
 
 def curve_areas(curves: Sequence[WordCurves | None]) -> pd.DataFrame:
@@ -144,46 +147,76 @@ def curve_summary(areas: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class _Review:
+    """One review to read.
+
+    Attributes
+    ----------
+    encoding, words : its text as the learner reads it, and as a person does.
+    counts : (S + 1,), how many words are changed at each point of a curve; empty for fewer than two words.
+    seed : of its random orders.
+    """
+
+    encoding: Encoding
+    words: Words
+    counts: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True)
 class _Plan:
-    """How a review's predictions become curves: its target, the words changed at each point, and the orders."""
+    """How a review's predictions become curves.
+
+    Attributes
+    ----------
+    target : a class or a pair.
+    counts : (S + 1,), as of its review.
+    variants : the ids to predict, at all points of each curve: the deletion, the insertion, and the deletion in
+        each random order.
+    """
 
     target: Target
     counts: np.ndarray
-    orders: int
+    variants: list[np.ndarray]
+
+
+def _split(learner: TextLearner, text: str, steps: int, seed: int) -> _Review:
+    encoding = read_start(learner, text)
+    words = join_tokens(text, encoding.tokens)
+    counts = _counts(len(words), steps) if len(words) >= 2 else np.empty(0, dtype=np.int64)
+    return _Review(encoding, words, counts, seed)
+
+
+def _batches(reviews: Sequence[_Review], curves: int) -> list[np.ndarray]:
+    """Return batches of consecutive reviews with at least `_RUN_AT_ONCE` variants to predict, but for the last."""
+    batches, start, variants = [], 0, 0
+    for place, review in enumerate(reviews):
+        variants += curves * len(review.counts)
+        if variants >= _RUN_AT_ONCE or place == len(reviews) - 1:
+            batches.append(np.arange(start, place + 1))
+            start, variants = place + 1, 0
+    return batches
 
 
 def _plan(
-    learner: TextLearner,
-    text: str,
-    target: Target | None,
-    method: Method,
-    layer: str,
-    steps: int,
-    draws: int,
-    seed: int,
-) -> tuple[_Plan | None, list[np.ndarray]]:
-    """Return how a review's predictions become curves, and the ids to predict, at all points of each curve.
-
-    The curves are the deletion, the insertion, and the deletion in each random order. None and no ids for a review
-    of fewer than two words.
-    """
-    encoding = read_start(learner, text)
-    words = join_tokens(text, encoding.tokens)
-    if len(words) < 2:
-        return None, []
-    reading, (values,) = token_values(learner, [encoding.ids], target, method, layer)
-    counts = _counts(len(words), steps)
-    random = np.random.default_rng(seed)
+    learner: TextLearner, review: _Review, target: Target | None, method: Method, layer: str, draws: int
+) -> _Plan | None:
+    """Return how a review's predictions become curves; None for a review of fewer than two words."""
+    ids, words, counts = review.encoding.ids, review.words, review.counts
+    if not len(counts):
+        return None
+    reading, (values,) = token_values(learner, [ids], target, method, layer)
+    random = np.random.default_rng(review.seed)
     orders = [np.argsort(-words.sums(values), kind="stable")]
     orders += [random.permutation(len(words)) for _ in range(draws)]
     variants = []
     for order in orders:
         rank = np.empty(len(words), dtype=np.int64)
         rank[order] = np.arange(len(words))
-        variants += [_remaining(encoding.ids, words, rank >= count) for count in counts]
+        variants += [_remaining(ids, words, rank >= count) for count in counts]
         if len(variants) == len(counts):
-            variants += [_remaining(encoding.ids, words, rank < count) for count in counts]
-    return _Plan(reading.target(), counts, len(orders)), variants
+            variants += [_remaining(ids, words, rank < count) for count in counts]
+    return _Plan(reading.target(), counts, variants)
 
 
 def _counts(words: int, steps: int) -> np.ndarray:
@@ -200,28 +233,33 @@ def _remaining(ids: np.ndarray, words: Words, keep: np.ndarray) -> np.ndarray:
     return ids[np.append(keep, True)[words.owner]]  # owner -1 finds the True at the end
 
 
-def _curves(
-    learner: TextLearner, plans: Sequence[_Plan | None], sequences: Sequence[np.ndarray]
-) -> list[WordCurves | None]:
-    if not sequences:
-        return [None for _ in plans]
-    logits = predict_ids(learner, sequences).double()
-    curves: list[WordCurves | None] = []
+def _predicted(learner: TextLearner, plans: Sequence[_Plan | None]) -> pa.Table:
+    """Return one row of curves for each plan, empty where there is no plan."""
+    sequences = [ids for plan in plans if plan is not None for ids in plan.variants]
+    logits = predict_ids(learner, sequences).double() if sequences else torch.empty(0)
+    rows: list[dict[str, Any]] = []
     start = 0
     for plan in plans:
         if plan is None:
-            curves.append(None)
+            rows.append({})
             continue
-        points = len(plan.counts)
-        part = logits[start : start + (plan.orders + 1) * points]
+        part = logits[start : start + len(plan.variants)]
         start += len(part)
-        deletion, insertion, *random = _probability(part, plan.target).reshape(plan.orders + 1, points)
-        # What is left after deleting the first words of an order is what inserting the last ones brings back, and
-        # a random order read from its end is a random order: its insertion curve costs nothing.
+        deletion, insertion, *random = _probability(part, plan.target).reshape(-1, len(plan.counts))
         fractions = plan.counts / plan.counts[-1]
-        random_deletion = np.array(random).reshape(-1, points)
-        curves.append(WordCurves(fractions, deletion, insertion, random_deletion, random_deletion[:, ::-1]))
-    return curves
+        rows.append({"fractions": fractions, "deletion": deletion, "insertion": insertion, "random": random})
+    return pa.Table.from_pylist(rows, _CURVES)
+
+
+def _of_row(row: dict[str, Any]) -> WordCurves | None:
+    """Return the curves in a row of `_predicted`."""
+    if row["fractions"] is None:
+        return None
+    fractions, deletion, insertion = (np.array(row[name]) for name in ("fractions", "deletion", "insertion"))
+    random = np.array(row["random"]).reshape(-1, len(fractions))
+    # What is left after deleting the first words of an order is what inserting the last ones brings back, and
+    # a random order read from its end is a random order: its insertion curve costs nothing.
+    return WordCurves(fractions, deletion, insertion, random, random[:, ::-1])
 
 
 def _probability(logits: torch.Tensor, target: Target) -> np.ndarray:

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from analysis.explain.engine.targets import ClassTargets, Target
 from analysis.explain.errors import ExplainError
 from analysis.learner.words.batches import by_length
-from analysis.progress import ProgressEvent, Report, silent
-from analysis.words.network import TEXTS, TOKENS, TextLearner, read_start
+from analysis.progress import ProgressEvent, Report, silent, within
+from analysis.sweep import array_of, column, sweep
+from analysis.words.network import TEXTS, TOKENS, Encoding, TextLearner, read_start
 from analysis.words.phrases import ngrams
-from analysis.words.spans import Words, join_tokens
+from analysis.words.spans import join_tokens
 from analysis.words.token_values import choose, token_values
 
 SetTarget = Target | tuple[np.ndarray, np.ndarray] | None
 _SPLITTING = 0.3  # its share of the time, for the progress
+_SPLIT_AT_ONCE = 500  # texts between two reports
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,12 @@ class Occurrences:
 
 
 @dataclass(frozen=True)
-class _OfReview:
-    """One review's part: the numbers of its words, their contributions, and which the vocabulary has."""
+class _Review:
+    """One review to read: its place in the set, its text and how the learner reads it."""
 
-    word: np.ndarray
-    contribution: np.ndarray
-    known: np.ndarray
-    tokens: int
-    score: float
-    logits: np.ndarray
+    place: int
+    text: str
+    encoding: Encoding
 
 
 def collect(
@@ -89,44 +90,52 @@ def collect(
     if not texts:
         raise ExplainError("there is no review to collect words from")
     chosen, layer = choose(learner.model, method, layer)
-    encodings = []
-    for count, text in enumerate(texts):
-        if count % 500 == 0:
-            share = _SPLITTING * count / len(texts)
-            report(ProgressEvent("words", f"Splitting review {count} of {len(texts)}", share))
-        encodings.append(read_start(learner, text))
-    index: dict[str, int] = {}
-    reviews: dict[int, _OfReview] = {}
-    for part in by_length([len(encoding.ids) for encoding in encodings], TEXTS, TOKENS):
-        share = _SPLITTING + (1 - _SPLITTING) * len(reviews) / len(texts)
-        report(ProgressEvent("words", f"Reading review {len(reviews)} of {len(texts)}", share))
-        sequences = [encodings[place].ids for place in part]
-        targets = _targets(target, part, learner.device)
-        reading, values = token_values(learner, sequences, targets, chosen, layer)
+
+    def explain(reviews: Sequence[_Review]) -> pa.Table:
+        targets = _targets(target, np.array([review.place for review in reviews]), learner.device)
+        reading, values = token_values(
+            learner, [review.encoding.ids for review in reviews], targets, chosen, layer
+        )
         if target is None and reading.logits.shape[1] != 2:
             raise ExplainError(
                 f"the learner has {reading.logits.shape[1]} classes: say which one, or which pair, is explained"
             )
-        logits = reading.logits.double().cpu().numpy()
-        for row, (place, score) in enumerate(zip(part.tolist(), reading.scores().tolist(), strict=True)):
-            words = join_tokens(texts[place], encodings[place].tokens)
-            reviews[place] = _of_review(
-                words, encodings[place].ids, values[row], score, logits[row], index, length
-            )
-    return _joined([reviews[place] for place in range(len(texts))], index, chosen.name, layer)
+        parts = [_of_review(review, row, length) for review, row in zip(reviews, values, strict=True)]
+        words, contributions, known = zip(*parts, strict=True)
+        return pa.table(
+            {
+                "words": pa.array(words, pa.large_list(pa.large_string())),
+                "contributions": pa.array(contributions, pa.large_list(pa.float64())),
+                "known": pa.array(known, pa.large_list(pa.bool_())),
+                "tokens": column(np.array([len(review.encoding.ids) for review in reviews])),
+                "score": column(reading.scores().double().cpu().numpy()),
+                "logits": column(reading.logits.double().cpu().numpy()),
+            }
+        )
+
+    reviews = _split(learner, texts, within(report, 0.0, _SPLITTING))
+    batches = by_length([len(review.encoding.ids) for review in reviews], TEXTS, TOKENS)
+    read = within(report, _SPLITTING, 1.0)
+    message = "Reading review {done} of {total}"
+    table = sweep(reviews, explain, batches=batches, report=read, stage="words", message=message).table()
+    return _joined(table, chosen.name, layer)
 
 
-def _of_review(
-    words: Words,
-    ids: np.ndarray,
-    values: np.ndarray,
-    score: float,
-    logits: np.ndarray,
-    index: dict[str, int],
-    length: int,
-) -> _OfReview:
+def _split(learner: TextLearner, texts: Sequence[str], report: Report) -> list[_Review]:
+    """Split texts into tokens; their numbers decide which texts share a batch."""
+    reviews = []
+    for place, text in enumerate(texts):
+        if place % _SPLIT_AT_ONCE == 0:
+            report(ProgressEvent("words", f"Splitting review {place} of {len(texts)}", place / len(texts)))
+        reviews.append(_Review(place, text, read_start(learner, text)))
+    return reviews
+
+
+def _of_review(review: _Review, values: np.ndarray, length: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the words or phrases of a review, their contributions, and whether the vocabulary has them."""
+    words = join_tokens(review.text, review.encoding.tokens)
     by_word = words.sums(values)
-    known = words.known(ids)
+    known = words.known(review.encoding.ids)
     spoken = [place for place, word in enumerate(words.words) if word.spoken]
     if length == 1:
         keys = [words.words[place].key for place in spoken]
@@ -137,25 +146,26 @@ def _of_review(
         keys = [" ".join(words.words[p].key for p in part) for part in parts]
         sums = np.array([one.contribution for one in phrases])
         seen = np.array([known[part].any() for part in parts], dtype=bool)
-    numbers = [index.setdefault(key, len(index)) for key in keys]
-    return _OfReview(np.array(numbers, dtype=np.int64), sums, seen, len(ids), score, logits)
+    return keys, sums, seen
 
 
-def _joined(reviews: Sequence[_OfReview], index: dict[str, int], method: str, layer: str) -> Occurrences:
-    counts = [len(one.word) for one in reviews]
-    word = np.concatenate([one.word for one in reviews])
-    contribution = np.concatenate([one.contribution for one in reviews])
-    known = np.zeros(len(index), dtype=bool)
-    known[word[np.concatenate([one.known for one in reviews])]] = True
+def _joined(table: pa.Table, method: str, layer: str) -> Occurrences:
+    """Return the rows of all reviews as one collection of occurrences."""
+    counts = pc.list_value_length(table["words"]).to_numpy()
+    words = pc.list_flatten(table["words"]).combine_chunks().dictionary_encode()  # in order of first appearance
+    word = words.indices.to_numpy().astype(np.int64)
+    contribution = pc.list_flatten(table["contributions"]).to_numpy()
+    known = np.zeros(len(words.dictionary), dtype=bool)
+    known[word[pc.list_flatten(table["known"]).to_numpy()]] = True
     return Occurrences(
-        words=tuple(index),
+        words=tuple(words.dictionary.to_pylist()),
         known=known,
         word=word,
-        review=np.repeat(np.arange(len(reviews)), counts),
+        review=np.repeat(np.arange(len(table)), counts),
         contribution=contribution,
-        evidence=contribution * np.repeat([one.tokens for one in reviews], counts),
-        scores=np.array([one.score for one in reviews]),
-        logits=np.stack([one.logits for one in reviews]),
+        evidence=contribution * np.repeat(array_of(table, "tokens"), counts),
+        scores=array_of(table, "score"),
+        logits=array_of(table, "logits"),
         method=method,
         layer=layer,
     )

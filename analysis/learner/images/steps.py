@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,14 @@ from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
 from analysis.explain import stage_layers
 from analysis.learner.images.activations import RecordActivations, save_activations
-from analysis.learner.images.finetune import loader_workers, train
-from analysis.learner.images.store import ImageLearner, load
+from analysis.learner.images.finetune import train
+from analysis.learner.images.store import BATCH, ImageLearner, load
 from analysis.learner.images.weights import statistics
 from analysis.learner.probes.collect import collect_features
 from analysis.learner.steps import FitSteps, TrainingResult
 from analysis.progress import Report
 from analysis.recipes.images import ImageRecipe
 from analysis.runs import ACTIVATIONS, Run, sha256
-
-_BATCH = 64
-
 
 class ImageSteps(FitSteps[ImageRecipe, LabelledImages, ImageLearner]):
     """A fine-tune of an image classifier."""
@@ -65,15 +62,12 @@ class ImageSteps(FitSteps[ImageRecipe, LabelledImages, ImageLearner]):
         return load(run, device)
 
     def pooled_features(
-        self, loaded: ImageLearner, files: Sequence[str], done: Callable[[int], None]
+        self, loaded: ImageLearner, files: Sequence[str], report: Report
     ) -> dict[str, np.ndarray]:
         """Return the average-pooled activations of each stage of the network."""
         blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
         layers = _stage_names(loaded.model, blank)
-        loader = loaded.dataloader(
-            [loaded.item(file) for file in files], _BATCH, workers=loader_workers(loaded.device)
-        )
-        return collect_features(loaded.model, loader, layers, done)
+        return collect_features(loaded.model, files, loaded.read, layers, BATCH, report)
 
     def keys(self, data: LabelledImages) -> Sequence[str]:
         """Return the file names."""

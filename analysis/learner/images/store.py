@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from fastai.data.core import TfmdDL
 from fastai.data.transforms import Normalize, ToTensor
@@ -20,10 +21,12 @@ from analysis.learner.images.examples import image_recipe, missing
 from analysis.learner.images.finetune import build_learner, loader_workers
 from analysis.learner.training import best_device
 from analysis.learner.weights_file import check_weights, load_weights
-from analysis.progress import ProgressEvent, Report, silent
+from analysis.progress import Report, silent
 from analysis.runs import Run, RunError
+from analysis.sweep import array_of, sweep, table_of
 
-_BATCH = 64
+BATCH = 64
+"""Images of one pass through the network."""
 _VALID = 1  # fastai's split_idx of the validation set: crop in the middle, not at random
 
 
@@ -87,6 +90,18 @@ class ImageLearner:
         loader = self.dataloader([Item(image, blank) for image in examples], len(examples), size)
         return loader.one_batch()[0].as_subclass(torch.Tensor)
 
+    def read(self, batches: Sequence[Sequence[str]]) -> Iterator[torch.Tensor]:
+        """Return images of the run as the network gets them, a tensor (B, 3, S, S) for each batch of names.
+
+        With a GPU, other processes decode the next images meanwhile. All batches have the same size; only the last
+        one may be smaller. Raises ImageError where an image is damaged.
+        """
+        items = [self.item(file) for batch in batches for file in batch]
+        loader = self.dataloader(items, len(batches[0]), workers=loader_workers(self.device))
+        with plain_image_errors():
+            for x, _ in loader:
+                yield x.as_subclass(torch.Tensor)
+
     def logits(self, files: Sequence[str], report: Report = silent) -> torch.Tensor:
         """Return the logits (N, C), float64 on the CPU, of images of the run, in the order given.
 
@@ -99,20 +114,25 @@ class ImageLearner:
                 f"{self.run.manifest.data_root}, the first one {gone[0]}. Put the folder back, or fit again "
                 f"on the images as they are now."
             )
-        loader = self.dataloader([self.item(file) for file in files], _BATCH, workers=loader_workers(self.device))
-        logits: list[torch.Tensor] = []
+
+        @torch.no_grad()
+        def predict(x: torch.Tensor) -> pa.Table:
+            return table_of({"logits": self.model(x).double().cpu().numpy()})
+
         training = self.model.training
         self.model.eval()
         try:
-            with torch.no_grad(), plain_image_errors():
-                for count, (x, _) in enumerate(loader, start=1):
-                    logits.append(self.model(x.as_subclass(torch.Tensor)).double().cpu())
-                    message = f"Predicting validation images, batch {count} of {len(loader)}"
-                    share = count / len(loader)
-                    report(ProgressEvent("evaluate", message, share, None, None, count, len(loader)))
+            results = sweep(
+                files,
+                predict,
+                batch_size=BATCH,
+                read=self.read,
+                report=report,
+                message="Predicting images, {done} of {total}",
+            )
         finally:
             self.model.train(training)
-        return torch.cat(logits)
+        return torch.from_numpy(array_of(results.table(), "logits"))
 
     def columns(self, files: Sequence[str]) -> dict[str, list[Any]]:
         """Return no further columns: a predictions table of images has none."""

@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+import pyarrow as pa
 from torch import Tensor, nn
 
 from analysis.explain.errors import ExplainError
 from analysis.explain.trace import capture
+from analysis.progress import Report, silent
+from analysis.sweep import array_of, sweep, table_of
+
+E = TypeVar("E")
 
 
 def collect_features(
     model: nn.Module,
-    batches: Iterable[Any],
+    examples: Sequence[E],
+    read: Callable[[list[list[E]]], Iterable[Tensor]],
     layer_names: Sequence[str],
-    report: Callable[[int], None] | None = None,
+    batch_size: int = 64,
+    report: Report = silent,
 ) -> dict[str, np.ndarray]:
-    """Average-pooled activations of every layer for every image: {layer: (N, C) float32}, in batch order.
+    """Average the activations of every layer over the picture, for every picture.
 
-    `batches` yields (B, 3, H, W) tensors on the model's device, or tuples that begin with one, as a
-    DataLoader does. `report` is told the number of images done after each batch.
+    Parameters
+    ----------
+    examples : the pictures, as `read` knows them
+    read : from batches of examples to a tensor (B, 3, H, W) for each, on the model's device
+    report : receives stage "probes"; raise from it to stop
+
+    Returns
+    -------
+    {layer: (N, C) float32}, in the order of the examples.
+
+    Raises
+    ------
+    ExplainError : there are no examples
     """
-    collected: dict[str, list[np.ndarray]] = {name: [] for name in layer_names}
-    done = 0
-    for batch in batches:
-        x: Tensor = batch[0] if isinstance(batch, (tuple, list)) else batch
-        taken = capture(model, x, list(layer_names), gradients=False)
-        for name, activation in taken.activations.items():
-            collected[name].append(activation.mean(dim=(2, 3)).float().cpu().numpy())
-        done += len(x)
-        if report is not None:
-            report(done)
-    if not done:
-        raise ExplainError("no images to collect features from: `batches` was empty")
-    return {name: np.concatenate(parts) for name, parts in collected.items()}
+    if not examples:
+        raise ExplainError("there are no images to collect features from")
+
+    def pool(x: Tensor) -> pa.Table:
+        activations = capture(model, x, list(layer_names), gradients=False).activations
+        return table_of(
+            {name: values.mean(dim=(2, 3)).float().cpu().numpy() for name, values in activations.items()}
+        )
+
+    message = "Collecting features of images for the probes, {done} of {total}"
+    table = sweep(
+        examples, pool, batch_size=batch_size, read=read, report=report, stage="probes", message=message
+    ).table()
+    return {name: array_of(table, name) for name in layer_names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +65,10 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, WordLearner]):
         return load_text(run, device, data=data)
 
     def pooled_features(
-        self, loaded: WordLearner, files: Sequence[str], done: Callable[[int], None]
+        self, loaded: WordLearner, files: Sequence[str], report: Report
     ) -> dict[str, np.ndarray]:
         """Return each layer's output, averaged over the words of a text."""
-        return pooled_features(loaded, files, done)
+        return pooled_features(loaded, files, report)
 
     def keys(self, data: LabelledTexts) -> Sequence[str]:
         """Return the texts: a name is a row of the table, which shifts when another row goes."""

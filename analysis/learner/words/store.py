@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -20,9 +21,10 @@ from analysis.learner.words.examples import text_recipe, texts_of
 from analysis.learner.words.train import build_text_learner
 from analysis.learner.words.vocabulary import Encoding, TokenVocabulary, load_vocabulary
 from analysis.learner.words.wordcnn import WordCNN
-from analysis.progress import ProgressEvent, Report, silent
+from analysis.progress import Report, silent
 from analysis.recipes.words import TextRecipe
 from analysis.runs import Run
+from analysis.sweep import array_of, sweep, table_of
 
 _BATCH = 64
 
@@ -76,14 +78,15 @@ class WordLearner:
         """
         texts = self.texts()
         numbers = [self.vocabulary.numbers(texts[file]) for file in files]
-        logits = torch.empty(len(files), len(self.run.manifest.class_names), dtype=torch.float64)
+
+        @torch.no_grad()
+        def predict(batch: Sequence[np.ndarray]) -> pa.Table:
+            return table_of({"logits": self.model(padded(batch, self.device)).double().cpu().numpy()})
+
         batches = by_length([len(ids) for ids in numbers], _BATCH)
-        with torch.no_grad():
-            for count, rows in enumerate(batches, start=1):
-                logits[rows] = self.model(padded([numbers[row] for row in rows], self.device)).double().cpu()
-                message = f"Predicting validation texts, batch {count} of {len(batches)}"
-                report(ProgressEvent("evaluate", message, count / len(batches), None, None, count, len(batches)))
-        return logits
+        message = "Predicting texts, {done} of {total}"
+        results = sweep(numbers, predict, batches=batches, report=report, message=message)
+        return torch.from_numpy(array_of(results.table(), "logits"))
 
     def columns(self, files: Sequence[str]) -> dict[str, list[Any]]:
         """Return the further columns of a predictions table of texts: the texts."""
@@ -121,28 +124,26 @@ def load_text(
     return WordLearner(run, recipe, model.eval(), vocabulary, data)
 
 
-def pooled_features(
-    loaded: WordLearner, files: Sequence[str], report: Callable[[int], None]
-) -> dict[str, np.ndarray]:
+def pooled_features(loaded: WordLearner, files: Sequence[str], report: Report = silent) -> dict[str, np.ndarray]:
     """Return the mean over the words of each layer's output: {layer: (N, C) float32}, in forward order.
 
     The layers of a WordCNN are "embedding", "blocks.0" and so on; there are none of another network, whose
-    outputs are not averaged over words.
+    outputs are not averaged over words. `report` receives stage "probes".
     """
-    if not isinstance(loaded.model, WordCNN):
+    model = loaded.model
+    if not isinstance(model, WordCNN):
         return {}
     texts = loaded.texts()
     numbers = [loaded.vocabulary.numbers(texts[file]) for file in files]
-    features: dict[str, np.ndarray] = {}
-    done = 0
-    with torch.no_grad():
-        for rows in by_length([len(ids) for ids in numbers], _BATCH):
-            ids = padded([numbers[row] for row in rows], loaded.device)
-            mask = loaded.model.mask(ids)
-            for layer, output in loaded.model.layers(loaded.model.embedding(ids), mask):
-                pooled = loaded.model.pool(output, mask)
-                of_layer = features.setdefault(layer, np.empty((len(files), pooled.shape[1]), np.float32))
-                of_layer[rows] = pooled.cpu().numpy()
-            done += len(rows)
-            report(done)
-    return features
+
+    @torch.no_grad()
+    def pool(batch: Sequence[np.ndarray]) -> pa.Table:
+        ids = padded(batch, loaded.device)
+        mask = model.mask(ids)
+        layers = model.layers(model.embedding(ids), mask)
+        return table_of({layer: model.pool(output, mask).cpu().numpy() for layer, output in layers})
+
+    batches = by_length([len(ids) for ids in numbers], _BATCH)
+    message = "Collecting features of texts for the probes, {done} of {total}"
+    table = sweep(numbers, pool, batches=batches, report=report, stage="probes", message=message).table()
+    return {layer: array_of(table, layer) for layer in table.column_names}

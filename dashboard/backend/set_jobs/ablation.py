@@ -32,8 +32,8 @@ class AblationJob(BackgroundJob):
         return (self.run.path, self.run.manifest.files, self.layer) == (run.path, run.manifest.files, layer)
 
     def work(self, report: Report) -> None:
-        """Compute every change on every validation picture and save the table."""
-        from analysis.sweeps.ablation import ablate_set, save_table
+        """Compute every change on every validation picture, on from where a job was cancelled; save the table."""
+        from analysis.sweeps.ablation import ablate_set, save_table, shards_of
 
         loaded = service().resident(self.run).loaded
         files = self.run.examples().names("valid")
@@ -42,7 +42,7 @@ class AblationJob(BackgroundJob):
             # from this learner, although the service may have removed it from memory meanwhile
             return loaded.batch([service().picture(self.run, name) for name in names])
 
-        rows = ablate_set(loaded, files, self.layer, batch, report)
+        rows = ablate_set(loaded, files, self.layer, batch, report, shards_of(self.run, self.layer))
         save_table(rows, self.run, self.layer)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.explain.studies.ablation import CHANGES, AblationRunner, Choices, effects
 from analysis.runs import Run
-from analysis.sweeps.ablation import ablate_set, correlation_counts, load_table, save_table, summary
+from analysis.sweeps.ablation import ablate_set, correlation_counts, load_table, save_table, shards_of, summary
 
 
 def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
@@ -24,7 +24,7 @@ def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
 
     rows = ablate_set(loaded, files, "0.6", batch_of, events.append)
     assert len(rows) == 9 * len(CHANGES)
-    assert [event.fraction for event in events] == [0, pytest.approx(5 / 9)]  # 9 pictures in two batches, 5 and 4
+    assert [event.fraction for event in events] == [0, pytest.approx(5 / 9), 1]  # 9 pictures in batches of 5 and 4
     table = summary(rows).set_index("change")
     assert table.loc["training mode, alone", "raises"] == 1
     assert table.loc["sum of the gradients", ["harmless", "moved", "median"]].tolist() == [1, 0, pytest.approx(1)]
@@ -41,6 +41,34 @@ def test_the_validation_set(tiny_run, tmp_path, monkeypatch):
     save_table(rows, tiny_run, "0.6")
     pd.testing.assert_frame_equal(load_table(tiny_run, "0.6"), rows, check_dtype=False)
     assert load_table(tiny_run, "0.5") is None
+
+
+def test_a_cancelled_ablation_resumes_and_its_table_is_the_same(tiny_run, tmp_path, monkeypatch):
+    from analysis.data.images import open_image
+    from analysis.learner.images.store import load
+
+    monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
+    loaded, files = load(tiny_run, "cpu"), tiny_run.examples().names("valid")[:9]
+    opened = []
+
+    def batch_of(names):
+        opened.extend(names)
+        return loaded.batch([open_image(tiny_run.image_path(name)) for name in names])
+
+    def cancel(event):
+        if event.fraction > 0:
+            raise KeyboardInterrupt
+
+    out = shards_of(tiny_run, "0.6")
+    with pytest.raises(KeyboardInterrupt):
+        ablate_set(loaded, files, "0.6", batch_of, cancel, out)
+    rows = ablate_set(loaded, files, "0.6", batch_of, out=out)
+    assert opened == list(files)  # each picture once
+    pd.testing.assert_frame_equal(rows, ablate_set(loaded, files, "0.6", batch_of))
+    assert out.folder != shards_of(tiny_run, "0.5").folder
+    save_table(rows, tiny_run, "0.6")
+    assert not out.folder.exists()
+    assert load_table(tiny_run, "0.6") is not None
 
 
 def test_the_counts_of_correlations_do_not_grow_with_the_pictures():

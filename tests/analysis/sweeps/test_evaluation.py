@@ -249,6 +249,7 @@ def test_progress_reaches_the_end(tiny_run: Run, loaded: ImageLearner):
     events: list[ProgressEvent] = []
     predict(loaded, tiny_run.examples().names("train") * 2, events.append)
     assert [(event.stage, event.batch, event.batches) for event in events] == [
+        ("evaluate", 0, 2),
         ("evaluate", 1, 2),
         ("evaluate", 2, 2),
     ]

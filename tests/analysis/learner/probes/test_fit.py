@@ -44,7 +44,7 @@ def test_folding_keeps_what_the_standardised_regression_says(classes: int) -> No
 def test_the_mean_of_its_cam_plus_bias_is_the_probes_logit() -> None:
     net, x = classifier(dtype=torch.float32), pictures(60, dtype=torch.float32)
     labels = np.arange(60) % 2
-    features = collect_features(net, [x], ["0.3"])["0.3"]
+    features = collect_features(net, range(len(x)), lambda batches: [x], ["0.3"])["0.3"]
     probe = fit_probe(features[:40], labels[:40], features[40:], labels[40:], classes=2)
     activation = capture(net, x[:1], ["0.3"], gradients=False).activations["0.3"][0].numpy()
     logits = probe.logits(features[:1])[0]

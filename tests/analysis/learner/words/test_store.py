@@ -13,6 +13,7 @@ import torch
 from analysis.learner.images.store import load
 from analysis.learner.words.store import WordLearner, load_text, pooled_features
 from analysis.learner.words.wordcnn import WordCNN
+from analysis.progress import ProgressEvent
 from analysis.runs import TOKENS, WEIGHTS, Run, RunError
 
 ODD = ["", "<br />", "!!!", "👍🏽", "很好看的电影", "dull " * 100_000, "dull", "nothing known here qqq"]
@@ -93,10 +94,10 @@ def test_a_run_of_another_kind_is_refused(tiny_words_run: Run, tiny_run: Run):
 
 def test_the_probes_learn_from_the_mean_over_the_words(loaded: WordLearner):
     files = list(loaded.run.examples().labels)[:9]
-    done: list[int] = []
-    features = pooled_features(loaded, files, done.append)
+    events: list[ProgressEvent] = []
+    features = pooled_features(loaded, files, events.append)
     assert list(features) == ["embedding", "blocks.0", "blocks.1"]
-    assert done[-1] == 9
+    assert (events[-1].stage, events[-1].fraction) == ("probes", 1.0)
     for row, file in enumerate(files):
         ids = loaded.batch([loaded.view(loaded.texts()[file])])
         with torch.no_grad():
