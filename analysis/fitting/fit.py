@@ -235,9 +235,7 @@ def _probe(steps: FitSteps, loaded: LoadedLearner, folder: Path, report: Report)
         files = examples.names(part)
 
         def collected(done: int, before: int = before) -> None:
-            message = (
-                f"Collecting features for the probes, {before + done} of {total} {nouns}"
-            )
+            message = f"Collecting features for the probes, {before + done} of {total} {nouns}"
             report(ProgressEvent("probes", message, 0.8 * (before + done) / total))
 
         features[part] = steps.features(loaded, files, collected)

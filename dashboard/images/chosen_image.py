@@ -11,7 +11,9 @@ from analysis.predictions import Browse
 from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
-from dashboard.backend.images import UPLOAD, Target, service
+from dashboard.backend.images import service
+from dashboard.backend.map_store import Target
+from dashboard.backend.pictures import UPLOAD
 from dashboard.frame import heed_link
 from dashboard.pages import page_file
 
@@ -138,7 +140,7 @@ def _described(run: Run, image: str) -> ChosenImage:
     if image.startswith(UPLOAD):
         with st.spinner("Loading the learner and looking at the photo…"):
             probabilities = service().probabilities(run, image)
-        label, name = None, service().upload_name(image)
+        label, name = None, service().pictures.upload_name(image)
     else:
         table = predictions(run)
         row, probabilities = table.row(image), table.probabilities(image)

@@ -9,7 +9,7 @@ from analysis.explain.measures import METRICS
 from analysis.explain.report.layers import LayerReport, MethodMap
 from analysis.runs import Run
 from dashboard import state
-from dashboard.backend.images import TwinEffect, service
+from dashboard.backend.images import ShortcutEffect, service
 from dashboard.components.page_width import page_width
 from dashboard.figures.agreement import agreement_figure, agreement_table, place_figures
 from dashboard.figures.layers import layers_figure
@@ -90,14 +90,14 @@ def layer_notes(report: LayerReport) -> None:
             st.caption(f"{row.label}: {row.note}.")
 
 
-def planted_object(effect: TwinEffect, names: tuple[str, ...]) -> None:
+def shortcut_panel(effect: ShortcutEffect, names: tuple[str, ...]) -> None:
     """The demo's own experiment: the same picture drawn again without the ball."""
-    after, before = effect.with_object, effect.without_object
+    after, before = effect.with_shortcut, effect.without_shortcut
     first, second = st.columns([1, 5], vertical_alignment="center")
     first.image(effect.picture, width="stretch", alt="The same picture drawn without the ball")
     second.markdown(
-        "**The same picture without the ball.** The demo can draw this very picture again without the ball that "
-        f"it planted, so the ball's true effect on the {names[0]} − {names[1]} logit is known: "
+        "**The same picture without the ball.** The demo can draw this very picture again without the ball "
+        f"(its shortcut), so the ball's true effect on the {names[0]} − {names[1]} logit is known: "
         f"**{(after[0] - after[1]) - (before[0] - before[1]):+.2f}** (from {before[0] - before[1]:+.2f} to "
         f"{after[0] - after[1]:+.2f}). A faithful contrast map has to be hot at the ball."
     )
@@ -158,10 +158,10 @@ with clear_messages(run):
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with st.spinner("Loading the learner and explaining the picture…", show_time=True):
         subject = service().subject(run, image.id, choice.precision)
-        keys = service().maps.keys(subject, target, choice.methods)
+        keys = service().maps.job_keys(subject, target, choice.methods)
         leave_others(keys)
-        shown = service().maps.shown(subject, target, choice.methods, reader(), stopped(keys))
-    report = shown.report
+        state_now = service().maps.report(subject, target, choice.methods, reader(), stopped(keys))
+    report = state_now.report
     if image.label is not None and np.abs(report.probabilities - image.probabilities).max() > CHANGED:
         st.warning(
             "The picture is not the one that was evaluated: the learner now gives other probabilities. Evaluate "
@@ -179,7 +179,7 @@ with clear_messages(run):
     else:
         main = st.container()
     with main:
-        progress(shown, keys)
+        progress(state_now, keys)
         fused: tuple[MethodMap, ...] = ()
         if choice.method is None:
             figure, alt = layers_figure(report, options), "The methods side by side, a slider through the layers"
@@ -201,10 +201,10 @@ with clear_messages(run):
 
     recipe = run.manifest.recipe
     if report.shortcut is not None and recipe.source == "demo" and recipe.task == "species":
-        effect = service().twin_effect(run, image.id)
+        effect = service().shortcut_effect(run, image.id)
         if effect is not None:
             with st.container(border=True):
-                planted_object(effect, report.class_names)
+                shortcut_panel(effect, report.class_names)
 
     agreement_section(report, width)
     costs(report, service().precision(run, image.id))

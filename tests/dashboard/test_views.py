@@ -138,17 +138,18 @@ class StandInJob:
     """A fine-tune of which the test decides what it says."""
 
     def __init__(self, running: bool, error: str | None = None) -> None:
-        self.running, self.error, self.cancelled = running, error, False
+        self.running, self.error, self.stopped = running, error, False
         self.event = ProgressEvent("train", "Epoch 1 of 2, batch 3 of 9, loss 0.51", 0.4, seconds_left=200.0)
 
 
 @pytest.mark.parametrize("running", [True, False])
 def test_first_start_shows_progress_or_what_went_wrong(tmp_path, monkeypatch, running):
     monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
-    from dashboard.backend.images import service
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.jobs.fit import FitJob
 
     job = StandInJob(running, None if running else "The disk is full.")
-    monkeypatch.setattr(service().jobs, "_job", job)
+    monkeypatch.setitem(job_board()._jobs, FitJob, job)
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
     assert not app.exception
     if running:

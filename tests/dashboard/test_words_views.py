@@ -141,15 +141,16 @@ def test_striking_words_out_one_by_one_says_what_the_form_says(open_words, tiny_
 
 
 def test_the_words_of_the_set(open_words, tiny_words_run):
-    from dashboard.backend.set_jobs.words import set_board
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.set_jobs.words import WordSetJob
 
     shutil.rmtree(
         tiny_words_run.path.parent.parent / "words", ignore_errors=True
     )  # a browser test may have weighed them before
     app = open_words("words")
     labelled(app.button, "Weigh the words").click().run()
-    assert set_board().current.wait(120)
-    assert set_board().current.error is None
+    assert job_board().current(WordSetJob).wait(120)
+    assert job_board().current(WordSetJob).error is None
     app.run()
     assert not app.exception
     assert [tab.label for tab in app.tabs] == ["Ranking", "Against the lexicon", "Mistakes", "Truth"]
@@ -175,27 +176,28 @@ def test_a_link_to_the_other_kind_leads_to_its_page(home, tiny_words_run, tiny_r
 
 def test_without_a_run_of_words_one_button_trains_one(tmp_path, monkeypatch):
     monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
-    from dashboard.backend.images import service
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.jobs.fit import FitJob
 
     started = []
 
     class Job:
-        running, error, cancelled, arguments = True, None, False, ()
+        running, error, stopped, arguments = True, None, False, ()
         event = ProgressEvent("train", "Epoch 1 of 3", 0.3)
 
-    def start(arguments):
-        started.append(arguments)
-        if "reviews" in arguments:
-            monkeypatch.setattr(service().jobs, "_job", Job())
+    def start(job):
+        started.append(job.arguments)
+        if "reviews" in job.arguments:
+            monkeypatch.setitem(job_board()._jobs, FitJob, Job())
         return Job()
 
-    monkeypatch.setattr(service().jobs, "start", start)
+    monkeypatch.setattr(job_board(), "start", start)
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
     app.switch_page("dashboard/views/reviews.py").run()
     assert not app.exception
     assert "about 3 minutes" in words(app)
     labelled(app.button, "Train a learner for words").click().run()
-    assert started[-1] == ["--source", "reviews"]
+    assert started[-1] == ("--source", "reviews")
     assert app.progress[0].value == 30
 
 
@@ -218,14 +220,3 @@ def test_the_gallery_does_not_load_torch(tiny_words_run):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_probes_that_were_changed_are_refused_with_their_cure(tiny_words_run, tmp_path):
-    from analysis.runs import PROBES, RunError, open_run
-    from dashboard.backend.words import WordsService
-
-    shutil.copytree(tiny_words_run.path, tmp_path / "run")
-    data = (tmp_path / "run" / PROBES).read_bytes()
-    (tmp_path / "run" / PROBES).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # still readable, but other numbers
-    with pytest.raises(RunError, match=f"{PROBES} was changed since .*--force"):
-        WordsService().report(open_run(tmp_path / "run"), tiny_words_run.predictions().path.iloc[0], 0)

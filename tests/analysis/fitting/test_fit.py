@@ -17,8 +17,8 @@ from analysis.commands.cli import main
 from analysis.data.load import load_images
 from analysis.data.source import LabelledImages
 from analysis.fitting import fit as fit_module
-from analysis.learner.images import steps as image_steps
 from analysis.fitting.fit import fit
+from analysis.learner.images import steps as image_steps
 from analysis.learner.probes.files import load_probes
 from analysis.progress import ProgressEvent
 from analysis.recipes.images import Recipe

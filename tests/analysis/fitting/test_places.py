@@ -60,4 +60,6 @@ def test_texts_are_known_by_their_words(tiny_words_run: Run):
     shifted = replace(data, files=tuple(f"row/{place + 1:05}" for place in range(len(data.files))))
     said = changes_since(WordSteps(tiny_words_run.manifest.recipe), tiny_words_run, shifted, "mine-2")
     assert "(60 then, 60 now)" in said
-    assert "12 of the earlier run's 12 validation reviews are still there; 12 of them are validation reviews" in said
+    assert (
+        "12 of the earlier run's 12 validation reviews are still there; 12 of them are validation reviews" in said
+    )

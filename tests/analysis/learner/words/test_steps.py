@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 
 from analysis.commands.cli import main
 from analysis.data.load import load_texts
-from analysis.learner.words import steps as word_steps
 from analysis.fitting.fit import fit
 from analysis.learner.probes.files import load_probes
+from analysis.learner.words import steps as word_steps
 from analysis.learner.words.store import load_text, pooled_features
 from analysis.progress import ProgressEvent
 from analysis.runs import MANIFEST, TOKENS, Run, RunError, check_digest, list_runs, open_run
