@@ -12,12 +12,12 @@ from analysis.data.images import ImageError
 from analysis.errors import CamLensError
 from analysis.kinds import Kind, kind_named, kind_of, kinds
 from analysis.progress import ProgressEvent
-from analysis.runs import Run, list_broken, restore_runs
+from analysis.runs import Run, list_broken, list_runs, restore_runs
 from dashboard import state
 from dashboard.backend.gone import ImageGone, ReviewGone
-from dashboard.backend.images import service
+from dashboard.backend.jobs.board import job_board
 from dashboard.backend.jobs.fit import FitJob
-from dashboard.backend.words import words_service
+from dashboard.backend.warm import warm
 from dashboard.example_kinds import EXAMPLE_KINDS, PICTURES, REVIEWS
 from dashboard.figures.palette import Theme
 from dashboard.filters import clear_filters
@@ -45,7 +45,7 @@ def clear_messages(run: Run | None = None) -> Iterator[None]:
     except CamLensError as problem:
         st.error(str(problem), title="This can't be shown", icon=":material/error:")
         if run is not None and st.button("Fine-tune this recipe again", icon=":material/refresh:"):
-            service().jobs.start([*run.manifest.recipe.options(), "--run", str(run.path), "--force"])
+            job_board().start(FitJob.again(run))
             st.rerun()
         st.stop()
 
@@ -58,7 +58,7 @@ def chosen_run(kind: str | None = "images") -> Run:
     """
     for sentence in restore_runs():
         st.toast(sentence, icon=":material/restore:")
-    runs = service().runs()
+    runs = list_runs()
     by_name = {run.name: run for run in runs}
     asked = st.query_params.get(state.RUN)
     if asked in by_name and kind not in (None, by_name[asked].manifest.kind):
@@ -92,14 +92,14 @@ def chosen_run(kind: str | None = "images") -> Run:
                 f"The link names the learner “{plain(asked[:80])}”, which is not in the cache. "
                 "The page shows another one."
             )
-        job = service().jobs.current
+        job = job_board().current(FitJob)
         if job is not None:
             job_progress(job)
     # Every link names its learner, so that it means the same when there is a newer one.
     if st.query_params.get(state.RUN) != name:
         st.query_params[state.RUN] = name
     run = by_name[name]
-    (words_service() if run.manifest.kind == "words" else service()).warm(run)
+    warm(run)
     return run
 
 
@@ -151,36 +151,35 @@ def _another_run() -> None:
 def _first_start(kind: Kind) -> None:
     st.title("CAM Lens")
     st.write(kind.introduction)
-    jobs = service().jobs
-    job = jobs.current
+    job = job_board().current(FitJob)
     broken = list_broken()
     for path, reason in broken:
         st.warning(f"{path.name}: {reason}", title="A learner in the cache can't be used")
     if broken and job is None:
         if st.button("Fine-tune the demo again", type="primary", icon=":material/refresh:"):
-            jobs.start(["--source", kind.default_source, "--force"])
+            job_board().start(FitJob(("--source", kind.default_source, "--force")))
             st.rerun()
         return
     if job is not None and not job.running and job.error:
         st.error(job.error, title="The fine-tune did not finish", icon=":material/error:")
         if st.button("Try again", type="primary"):
-            jobs.clear()
+            job_board().clear(FitJob)
             st.rerun()
         return
-    job_progress(jobs.start(["--source", kind.default_source]))
+    job_progress(job_board().start(FitJob(("--source", kind.default_source))))
 
 
 def _offer(kind: Kind) -> None:
     st.title(kind.label)
-    job = service().jobs.current
+    st.write(kind.introduction)
+    job = job_board().current(FitJob)
     if job is not None:
         job_progress(job)
         if job.running:
             return
-    st.write(kind.introduction)
     train = f"Train a learner for {kind.label.lower()}"
     if kind.steps is not None and st.button(train, type="primary", icon=":material/model_training:"):
-        service().jobs.start(["--source", kind.default_source])
+        job_board().start(FitJob(("--source", kind.default_source)))
         st.rerun()
 
 
@@ -199,13 +198,13 @@ def job_progress(job: FitJob) -> None:
     if job.running:
         _watch(job)
     elif job.error:
-        if job.cancelled:
+        if job.stopped:
             st.info("The fine-tune was stopped.")
         else:
             st.error(job.error, title="The fine-tune did not finish", icon=":material/error:")
-        st.button("Dismiss", key="dismiss_job", on_click=service().jobs.clear)
+        st.button("Dismiss", key="dismiss_job", on_click=job_board().clear, args=(FitJob,))
     else:
-        service().jobs.clear()
+        job_board().clear(FitJob)
         st.toast("The learner is ready.", icon=":material/check_circle:")
 
 

@@ -1,4 +1,4 @@
-"""The learners in memory, of pictures and of words: which ones stay, and who may use one now.
+"""The learners in memory, of every kind: which ones stay, and who may use one now.
 
 Locks, and the order to take them in
 ------------------------------------
@@ -14,17 +14,31 @@ at a time; asking for a second one raises an error, because two threads could th
 from __future__ import annotations
 
 import gc
+import os
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from analysis.runs import Run
-from dashboard.backend.caches import MadeOnce
+import streamlit as st
+
+from analysis.home import home
+from analysis.runs import WEIGHTS, Run
+from dashboard.backend.made_once import MadeOnce
 from dashboard.backend.threads import start_thread
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from analysis.explain.probe import Probe
+
+# Read when torch is loaded: OpenMP's waiting threads would spin and slow down whatever runs beside the model.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# timm uses torch.jit.script, which announces its retirement once in every process.
+warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
+
+L = TypeVar("L")
 T = TypeVar("T")
 
 _ABSENT = object()
@@ -33,32 +47,48 @@ _held = threading.local()  # `learner`: the digest and the learner that this thr
 
 def digest(run: Run) -> str:
     """Return what tells a run from all others, and from itself before it was fitted again."""
-    return f"{run.path}:{run.manifest.files['weights.safetensors']}"
+    return f"{run.path}:{run.manifest.files[WEIGHTS]}"
 
 
-class Residents(Generic[R]):
+@dataclass(frozen=True)
+class Resident(Generic[L]):
+    """A learner in memory, with the linear probes that belong to it."""
+
+    loaded: L
+    probes: dict[str, Probe]
+
+
+def load_resident(run: Run) -> Resident[Any]:
+    """Load the learner of a run, whatever its kind, and its probes; raises RunError."""
+    from analysis.learner.loaded import load_any
+    from analysis.learner.probes.files import probes_of
+
+    return Resident(load_any(run), probes_of(run))
+
+
+class Residents:
     """The learners used last, each loaded once for all readers. Safe from any thread.
 
     Parameters
     ----------
-    load : bring a run's learner into memory.
-    limit : how many learners are kept. One that had to go goes on working for those who still have it.
+    load : brings a run's learner into memory
+    limit : how many learners of each kind are kept; one that had to go still works for those who have it
     """
 
-    def __init__(self, load: Callable[[Run], R], limit: int = 2) -> None:
+    def __init__(self, load: Callable[[Run], Any] = load_resident, limit: int = 2) -> None:
         self._load = load
-        self._learners = MadeOnce(limit)
+        self._of_kind: defaultdict[str, MadeOnce] = defaultdict(lambda: MadeOnce(limit))
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._warmed: set[str] = set()
         self._bookkeeping = threading.Lock()
 
-    def get(self, run: Run) -> R:
+    def get(self, run: Run) -> Any:
         """Return the run's learner, loaded at the first call; whoever runs its network has to hold it."""
         name, mine = digest(run), _held_here()
         if mine is not None and mine[0] == name:
             return mine[1]  # also when it had to go meanwhile
 
-        def load() -> R:
+        def load() -> Any:
             learner = self._load(run)
             # Streamlit collects garbage after every script run. Walking the modules that came with torch and
             # fastai costs 200 ms each time, and none of them will ever be garbage, so they are frozen. A fastai
@@ -68,10 +98,12 @@ class Residents(Generic[R]):
             gc.freeze()
             return learner
 
-        return self._learners.get_or_make(name, load)
+        with self._bookkeeping:
+            learners = self._of_kind[run.manifest.kind]
+        return learners.get_or_make(name, load)
 
     @contextmanager
-    def held(self, run: Run) -> Iterator[R]:
+    def held(self, run: Run) -> Iterator[Any]:
         """Give the run's learner to this thread alone; a thread that holds it already may hold it again.
 
         Raises
@@ -95,7 +127,7 @@ class Residents(Generic[R]):
             finally:
                 _held.learner = None
 
-    def result(self, store: MadeOnce, run: Run, key: object, compute: Callable[[R], T]) -> T:
+    def result(self, store: MadeOnce, run: Run, key: object, compute: Callable[[Any], T]) -> T:
         """Return what `store` keeps for this run and key, computed first by a thread that holds the learner."""
         key = (digest(run), key)
         kept = store.get(key, _ABSENT)
@@ -105,7 +137,7 @@ class Residents(Generic[R]):
             return store.get_or_make(key, lambda: compute(learner))
 
     def warm(self, run: Run, work: Callable[[], object]) -> None:
-        """Do some work on a run's learner in the background, once; it calls `leave_at_exit` between its steps."""
+        """Do some work on a run's learner once, in the background; it calls `leave_at_exit` between its steps."""
         with self._bookkeeping:
             if digest(run) in self._warmed:
                 return
@@ -113,5 +145,15 @@ class Residents(Generic[R]):
         start_thread(work, "warm-learner")
 
 
-def _held_here() -> tuple[str, R] | None:
+def _held_here() -> tuple[str, Any] | None:
     return getattr(_held, "learner", None)
+
+
+@st.cache_resource(show_spinner=False)
+def _residents_for(home_folder: str) -> Residents:
+    return Residents()
+
+
+def residents() -> Residents:
+    """Return the process's learners (one store for each `CAMLENS_HOME`: tests do not share them)."""
+    return _residents_for(str(home()))

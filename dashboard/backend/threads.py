@@ -1,8 +1,8 @@
 """Background threads that end with the process.
 
 Python stops a daemon thread wherever it is when the process ends. In the middle of torch's C++ code that aborts
-the whole process ("terminate called without an active exception"). So these threads are not daemons: Python waits
-for them, and their work calls `leave_at_exit` between two steps, so that it waits for one step at most.
+the whole process ("terminate called without an active exception"). So a thread that runs torch is no daemon:
+Python waits for it, and its work calls `leave_at_exit` between two steps, and Python waits for one step at most.
 """
 
 from __future__ import annotations
@@ -11,8 +11,15 @@ import threading
 from collections.abc import Callable
 
 
-def start_thread(work: Callable[[], object], name: str) -> None:
-    """Run `work` in a thread of its own; it must call `leave_at_exit` between its steps."""
+def start_thread(work: Callable[[], object], name: str, daemon: bool = False) -> None:
+    """Run `work` in a new thread.
+
+    Parameters
+    ----------
+    work : unless the thread is a daemon, it must call `leave_at_exit` between its steps
+    name : of the thread
+    daemon : whether Python may stop the thread at any moment when the process ends; never for code that uses torch
+    """
 
     def run() -> None:
         try:
@@ -22,7 +29,7 @@ def start_thread(work: Callable[[], object], name: str) -> None:
             if not _process_ends():
                 raise
 
-    threading.Thread(target=run, name=name, daemon=False).start()
+    threading.Thread(target=run, name=name, daemon=daemon).start()
 
 
 def leave_at_exit() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from analysis.runs import Run
-from dashboard.backend.images import Resident, service
-from dashboard.example_kinds import image_recipe
+from dashboard.backend.images import service
+from dashboard.backend.residents import Resident
 from dashboard.images.chosen_image import ChosenImage
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Experiments:
         """Return other validation pictures, (N, 3, S, S), the same ones every time; None where there are none."""
         files = [file for file in self.run.examples().names("valid") if file != self.image.id]
         chosen = random.Random(0).sample(files, min(OTHERS, len(files)))
-        return service().batch(self.run, chosen) if chosen else None
+        return service().pictures.batch(self.run, chosen) if chosen else None
 
     def picture(self) -> np.ndarray:
         """Return the picture as the network receives it, (S, S, 3) uint8."""
-        return service().decoded(self.run, self.image.id, image_recipe(self.run).size)
+        return service().pictures.view(self.run, self.image.id)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.chapter.execution import Execution
     from analysis.chapter.inner import InnerLayer
     from analysis.chapter.subject import Subject
-    from dashboard.backend.images import Resident
+    from dashboard.backend.residents import Resident
 
 
 def show(experiments: Experiments) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.backend.images import service
+from dashboard.backend.jobs.board import job_board
+from dashboard.backend.jobs.fit import FitJob
 from dashboard.chapter.elements import shape_text, show_code, show_question, show_table
 from dashboard.chapter.experiments import Experiments
 from dashboard.figures.activation_history import histogram_figure, history_chart
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.chapter.hooks import ForwardPass, Lifetime, StoredActivation
     from analysis.chapter.subject import Subject
     from analysis.learner.images.activations import ActivationHistory
-    from dashboard.backend.images import Resident
+    from dashboard.backend.residents import Resident
 
 
 def show(experiments: Experiments) -> None:
@@ -160,8 +161,7 @@ def show_activation_stats(experiments: Experiments) -> None:
             title="Not recorded for this learner",
         )
         if st.button("Fine-tune this recipe again and record them", icon=":material/refresh:"):
-            words = [*experiments.run.manifest.recipe.options(), "--run", str(experiments.run.path), "--force"]
-            service().jobs.start(words)
+            job_board().start(FitJob.again(experiments.run))
             st.rerun()
     else:
         counts = {f"{name} epochs": count for name, count in history.phases}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analysis.chapter.pictures import DecodedPicture
     from analysis.chapter.scores import LocationScore, ScoreMaps
     from analysis.chapter.subject import Subject
-    from dashboard.backend.images import Resident
+    from dashboard.backend.residents import Resident
 
 MANY_CLASSES = 12
 """With more classes than this, the table of scores lists only the two that are compared."""

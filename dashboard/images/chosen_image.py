@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from analysis.runs import Run
-from dashboard.backend.images import UPLOAD, service
+from dashboard.backend.images import service
+from dashboard.backend.pictures import UPLOAD
 from dashboard.chosen import Chooser, ChosenExample
 from dashboard.example_kinds import PICTURES
 
@@ -31,7 +32,7 @@ class ImageChooser(Chooser[ChosenImage]):
     def describe_own(self, run: Run, example: str) -> tuple[str, np.ndarray]:
         """Return the file name of an uploaded photo, and its class probabilities, (C,)."""
         with st.spinner("Loading the learner and looking at the photo…"):
-            return service().upload_name(example), service().probabilities(run, example)
+            return service().pictures.upload_name(example), service().probabilities(run, example)
 
 
 image_chooser = ImageChooser()

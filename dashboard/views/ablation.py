@@ -14,11 +14,12 @@ import streamlit as st
 
 from analysis.runs import Run
 from dashboard import state
-from dashboard.backend.images import Resident, service
-from dashboard.backend.set_jobs.ablation import AblationJob, board
+from dashboard.backend.images import service
+from dashboard.backend.jobs.board import job_board
+from dashboard.backend.residents import Resident
+from dashboard.backend.set_jobs.ablation import AblationJob
 from dashboard.backend.set_jobs.ablation_results import pictures_csv, set_results
 from dashboard.chapter.elements import show_code
-from dashboard.example_kinds import image_recipe
 from dashboard.figures.ablation import OUTCOMES, pair_chart, spread_of_correlations
 from dashboard.figures.tiles import overlay
 from dashboard.frame import chosen_run, clear_messages, heed_link, theme
@@ -57,7 +58,7 @@ def effects_on(
 
         others = [file for file in run.examples().names("valid") if file != image.id]
         chosen = random.Random(0).sample(others, min(BATCH_MATES, len(others)))
-        batch_mates = service().batch(run, chosen) if chosen else None
+        batch_mates = service().pictures.batch(run, chosen) if chosen else None
         runner = AblationRunner(resident.loaded.model, x, layer, run.manifest.normalize)
         maps = runner.run(x, variants, batch_mates)[0]
         standard = maps[STANDARD].values
@@ -109,7 +110,7 @@ def show_maps(
     results: Sequence[Effect],
 ) -> None:
     """Show the standard map and every changed one over the picture."""
-    photo = service().decoded(run, image.id, image_recipe(run).size)
+    photo = service().pictures.view(run, image.id)
     grid = st.grid(5, min_column_width=170, gap="medium")
     cell = grid.cell()
     cell.image(overlay(photo, standard), width="stretch", caption=STANDARD_CAPTION)
@@ -148,7 +149,7 @@ def show_combinations(
     else:
         with st.spinner("Computing the map…", show_time=True):
             (effect,), standard = effects_on(run, image, layer, "together", variants)
-        photo = service().decoded(run, image.id, image_recipe(run).size)
+        photo = service().pictures.view(run, image.id)
         first, second, text = st.columns([1, 1, 2], gap="medium")
         first.image(overlay(photo, standard), width="stretch", caption=STANDARD_CAPTION)
         if effect.values is not None:
@@ -199,7 +200,7 @@ def show_whole_set(run: Run, layer: str, changes: Sequence[Change]) -> None:
     """Show the results for the whole validation set, which are computed once in the background and saved."""
     st.subheader("The whole validation set")
     results = set_results(run, layer)
-    job = board().current
+    job = job_board().current(AblationJob)
     if results is None:
         if job is not None and job.running and job.is_of(run, layer):
             watch(job)
@@ -215,7 +216,7 @@ def show_whole_set(run: Run, layer: str, changes: Sequence[Change]) -> None:
             st.info(f"Another ablation is running, of {job.run.name} at {job.layer}.")
             return
         if st.button("Run it", type="primary", icon=":material/play_arrow:", key="run_ablation"):
-            board().start(AblationJob(run, layer))
+            job_board().start(AblationJob(run, layer))
             st.rerun()
         return
     st.caption(

@@ -104,7 +104,7 @@ with clear_messages(run):
     batch = copies if batched else None
     with st.spinner("Running the network at this size…", show_time=True):
         cases = service().keepdim_cases(run, image.id, size, target, batch, chapter)
-        picture = service().decoded(run, image.id, size)
+        picture = service().pictures.view(run, image.id, size)
     names = list(cases)
     silent = next((name for name in names if cases[name].outcome == "silent"), names[-1])
     layer_key = f"{state.KEEPDIM_LAYER}_{network}"

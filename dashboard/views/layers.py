@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.explain.measures import METRICS
 from analysis.explain.report.layers import LayerReport, MethodMap
 from dashboard import state
-from dashboard.backend.images import TwinEffect, service
+from dashboard.backend.images import ShortcutEffect, service
 from dashboard.chosen import explained
 from dashboard.components.page_width import page_width
 from dashboard.example_kinds import image_recipe
@@ -73,9 +73,9 @@ def layer_notes(report: LayerReport) -> None:
             st.caption(f"{row.label}: {row.note}.")
 
 
-def shortcut_effect(effect: TwinEffect, names: tuple[str, ...]) -> None:
+def show_shortcut_effect(effect: ShortcutEffect, names: tuple[str, ...]) -> None:
     """Show the effect of the shortcut: the same picture drawn again without it."""
-    after, before = effect.with_object, effect.without_object
+    after, before = effect.with_shortcut, effect.without_shortcut
     first, second = st.columns([1, 5], vertical_alignment="center")
     first.image(effect.picture, width="stretch", alt="The same picture drawn without the shortcut")
     second.markdown(
@@ -141,10 +141,10 @@ with clear_messages(run):
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with st.spinner("Loading the learner and explaining the picture…", show_time=True):
         subject = service().subject(run, image.id, choice.precision)
-        keys = service().maps.keys(subject, target, choice.methods)
+        keys = service().maps.job_keys(subject, target, choice.methods)
         leave_others(keys)
-        shown = service().maps.shown(subject, target, choice.methods, reader(), stopped(keys))
-    report = shown.report
+        state_now = service().maps.report(subject, target, choice.methods, reader(), stopped(keys))
+    report = state_now.report
     if image.label is not None and np.abs(report.probabilities - image.probabilities).max() > CHANGED:
         st.warning(
             "The picture is not the one that was evaluated: the learner now gives other probabilities. Evaluate "
@@ -162,7 +162,7 @@ with clear_messages(run):
     else:
         main = st.container()
     with main:
-        progress(shown, keys)
+        progress(state_now, keys)
         fused: tuple[MethodMap, ...] = ()
         if choice.method is None:
             figure, alt = layers_figure(report, options), "The methods side by side, a slider through the layers"
@@ -184,10 +184,10 @@ with clear_messages(run):
 
     recipe = image_recipe(run)
     if report.shortcut is not None and recipe.source == "demo" and recipe.task == "species":
-        effect = service().twin_effect(run, image.id)
+        effect = service().shortcut_effect(run, image.id)
         if effect is not None:
             with st.container(border=True):
-                shortcut_effect(effect, report.class_names)
+                show_shortcut_effect(effect, report.class_names)
 
     agreement_section(report, width)
     show_costs(report, service().precision(run, image.id))

@@ -10,8 +10,9 @@ from analysis.kinds import kind_of
 from analysis.predictions import Results, results_of
 from analysis.recipes.base import RecipeBase
 from analysis.recipes.images import ARCHITECTURES, DEFAULTS, ImageRecipe, RecipeError
-from analysis.runs import Run, RunError, list_broken, open_run
-from dashboard.backend.images import service
+from analysis.runs import Run, RunError, list_broken, list_runs, open_run
+from dashboard.backend.jobs.board import job_board
+from dashboard.backend.jobs.fit import FitJob
 from dashboard.frame import chosen_run, clear_messages
 from dashboard.words.fit_form import WORD_SOURCES, words_recipe_form
 
@@ -95,7 +96,7 @@ with clear_messages():
     st.title("Learners")
     rows = []
     broken = list_broken()
-    for known in service().runs():
+    for known in list_runs():
         manifest = known.manifest
         try:
             found = results(known)
@@ -120,14 +121,14 @@ with clear_messages():
         st.warning(f"{path}: {reason}", title="A folder without a usable learner")
 
     st.subheader("Train another one")
-    job = service().jobs.current
+    job = job_board().current(FitJob)
     if job is not None and job.running:
         st.info("A fine-tune is running; the sidebar shows its progress.")
-        st.button("Stop it", icon=":material/stop:", on_click=job.cancel)
+        st.button("Stop it", icon=":material/stop:", on_click=job.stop)
     else:
         recipe = recipe_form()
         if recipe is not None:
-            if service().jobs.start(recipe.options()).arguments == tuple(recipe.options()):
+            if job_board().start(FitJob(tuple(recipe.options()))).arguments == tuple(recipe.options()):
                 st.rerun()
             st.warning("Another fine-tune has just been started. Send this form again when that one has finished.")
     source = st.session_state.get("new_source", "demo")

@@ -59,7 +59,7 @@ def shortcut_panel(run: Run) -> None:
         return
     try:
         with st.spinner("Drawing the pictures again without the shortcut…", show_time=True):
-            measured = service().planted(run)
+            measured = service().shortcut_summary(run)
     except CamLensError as problem:
         st.info(str(problem))
         return

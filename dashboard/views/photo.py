@@ -25,7 +25,7 @@ with clear_messages(run):
     if file is None:
         st.stop()
     try:
-        image = service().keep_upload(file.getvalue(), file.name)
+        image = service().pictures.keep_upload(file.getvalue(), file.name)
     except ImageError as problem:
         st.error(
             f"{file.name}: {problem} Try a JPEG or PNG photo instead.",
@@ -36,7 +36,7 @@ with clear_messages(run):
     with st.spinner("Loading the learner and looking at the photo…", show_time=True):
         probabilities = service().probabilities(run, image)
     picture, answer = st.columns([1, 2], gap="large")
-    picture.image(service().picture(run, image), width="stretch", alt="Your photo")
+    picture.image(service().pictures.read(run, image), width="stretch", alt="Your photo")
     names = run.manifest.class_names
     best = int(probabilities.argmax())
     with answer:

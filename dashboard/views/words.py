@@ -10,7 +10,8 @@ import streamlit as st
 from analysis.progress import ProgressEvent
 from analysis.runs import Run
 from dashboard import state
-from dashboard.backend.set_jobs.words import SetJob, set_board
+from dashboard.backend.jobs.board import job_board
+from dashboard.backend.set_jobs.words import WordSetJob
 from dashboard.backend.words import Target
 from dashboard.frame import chosen_run, clear_messages
 from dashboard.plain import plain
@@ -23,7 +24,7 @@ SENTIMENT = {"negative", "positive"}
 
 
 @st.fragment(run_every=0.5)
-def watch(job: SetJob) -> None:
+def watch(job: WordSetJob) -> None:
     """Show the progress bar of a set."""
     if not job.running:
         st.rerun(scope="app")
@@ -54,7 +55,7 @@ def saved_words(run: Run, target: Target) -> WordSet | None:
 
 def offer_to_compute(run: Run, target: Target, label: str) -> None:
     """Offer to explain the words of the whole set, or show the progress of that."""
-    job = set_board().current
+    job = job_board().current(WordSetJob)
     if job is not None and job.running and job.is_of(run, target):
         st.write(
             f"Every word of the validation reviews is explained: {plain(label)}. "
@@ -74,7 +75,7 @@ def offer_to_compute(run: Run, target: Target, label: str) -> None:
         st.info(f"The words of another learner are being explained: {job.run.name}.")
         return
     if st.button("Explain every word", type="primary", icon=":material/play_arrow:"):
-        set_board().start(SetJob(run, target))
+        job_board().start(WordSetJob(run, target))
         st.rerun()
 
 

@@ -35,17 +35,18 @@ class StandInJob:
     """A fine-tune of which the test decides what it says."""
 
     def __init__(self, running: bool, error: str | None = None) -> None:
-        self.running, self.error, self.cancelled = running, error, False
+        self.running, self.error, self.stopped = running, error, False
         self.event = ProgressEvent("train", "Epoch 1 of 2, batch 3 of 9, loss 0.51", 0.4, seconds_left=200.0)
 
 
 @pytest.mark.parametrize("running", [True, False])
 def test_first_start_shows_progress_or_what_went_wrong(tmp_path, monkeypatch, running):
     monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
-    from dashboard.backend.images import service
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.jobs.fit import FitJob
 
     job = StandInJob(running, None if running else "The disk is full.")
-    monkeypatch.setattr(service().jobs, "_job", job)
+    monkeypatch.setitem(job_board()._jobs, FitJob, job)
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
     assert not app.exception
     if running:
@@ -74,25 +75,26 @@ def test_a_link_to_the_other_kind_leads_to_its_page(home, tiny_words_run, tiny_r
 
 def test_without_a_run_of_words_one_button_trains_one(tmp_path, monkeypatch):
     monkeypatch.setenv("CAMLENS_HOME", str(tmp_path))
-    from dashboard.backend.images import service
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.jobs.fit import FitJob
 
     started = []
 
     class Job:
-        running, error, cancelled, arguments = True, None, False, ()
+        running, error, stopped, arguments = True, None, False, ()
         event = ProgressEvent("train", "Epoch 1 of 3", 0.3)
 
-    def start(arguments):
-        started.append(arguments)
-        if "reviews" in arguments:
-            monkeypatch.setattr(service().jobs, "_job", Job())
+    def start(job):
+        started.append(job.arguments)
+        if "reviews" in job.arguments:
+            monkeypatch.setitem(job_board()._jobs, FitJob, Job())
         return Job()
 
-    monkeypatch.setattr(service().jobs, "start", start)
+    monkeypatch.setattr(job_board(), "start", start)
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
     app.switch_page("dashboard/views/reviews.py").run()
     assert not app.exception
     assert "about 3 minutes" in words(app)
     labelled(app.button, "Train a learner for words").click().run()
-    assert started[-1] == ["--source", "reviews"]
+    assert started[-1] == ("--source", "reviews")
     assert app.progress[0].value == 30

@@ -22,6 +22,7 @@ from analysis.progress import Report
 from analysis.recipes.images import ImageRecipe
 from analysis.runs import ACTIVATIONS, Run, sha256
 
+
 class ImageSteps(FitSteps[ImageRecipe, LabelledImages, ImageLearner]):
     """A fine-tune of an image classifier."""
 
@@ -61,9 +62,7 @@ class ImageSteps(FitSteps[ImageRecipe, LabelledImages, ImageLearner]):
         """Load what was saved."""
         return load(run, device)
 
-    def pooled_features(
-        self, loaded: ImageLearner, files: Sequence[str], report: Report
-    ) -> dict[str, np.ndarray]:
+    def pooled_features(self, loaded: ImageLearner, files: Sequence[str], report: Report) -> dict[str, np.ndarray]:
         """Return the average-pooled activations of each stage of the network."""
         blank = torch.zeros(1, 3, loaded.size, loaded.size, device=loaded.device)
         layers = _stage_names(loaded.model, blank)

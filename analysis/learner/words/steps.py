@@ -64,9 +64,7 @@ class WordSteps(FitSteps[TextRecipe, LabelledTexts, WordLearner]):
         """Load what was saved, without reading the texts again."""
         return load_text(run, device, data=data)
 
-    def pooled_features(
-        self, loaded: WordLearner, files: Sequence[str], report: Report
-    ) -> dict[str, np.ndarray]:
+    def pooled_features(self, loaded: WordLearner, files: Sequence[str], report: Report) -> dict[str, np.ndarray]:
         """Return each layer's output, averaged over the words of a text."""
         return pooled_features(loaded, files, report)
 

@@ -1,8 +1,8 @@
 """Methods that take their time, each in a thread of its own, so that a page stays usable and can stop them.
 
-A page asks for a work at every run and while it shows its progress. A work that nobody has asked for in a
-while ends by itself: its reader went to another picture or closed the tab. What it had made is kept, and the
-next one who asks goes on from there.
+A page requests a job at every run and while it shows the job's progress. A job that nobody has requested for a
+while ends by itself: its reader went to another picture or closed the tab. Its maps so far are kept, and the next
+one who requests it continues from there.
 """
 
 from __future__ import annotations
@@ -20,156 +20,166 @@ from dashboard.backend.threads import leave_at_exit, start_thread
 if TYPE_CHECKING:
     from analysis.explain.report.layers import MethodMaps, MethodProgress
 
-PATIENCE = 20.0  # seconds without a question after which a work ends; a hidden tab asks once a second
-YIELD = 0.002  # seconds between two batches, for a page that waits for the network's lock
+PATIENCE = 20.0  # seconds without a request after which a job ends; a hidden tab requests once a second
+PAUSE = 0.002  # seconds between two batches, for a page that waits for the network's lock
 _KEPT = 24
 
-# (what an earlier work had made, progress) -> what there is after each layer
-Make = Callable[["MethodMaps | None", "MethodProgress"], "Iterator[MethodMaps]"]
+# (maps of an earlier job, progress) -> the maps after each layer
+Compute = Callable[["MethodMaps | None", "MethodProgress"], "Iterator[MethodMaps]"]
 
 
-class Stopped(BaseException):
+class _Abandoned(BaseException):
     """Ends a method half-way; no error, so nothing that handles errors must catch it."""
 
 
-class Turns:
-    """One at a time, in the order of asking: one work already takes all cores.
+class Queue:
+    """One job at a time, in the order of asking: one job already takes all cores.
 
     A turn is one layer, so that quick methods and everybody's last layers, which say most, come first.
     """
 
     def __init__(self) -> None:
+        """Start empty."""
         self._changed = threading.Condition()
-        self._queue: deque[object] = deque()
+        self._waiting: deque[object] = deque()
 
     @contextmanager
-    def mine(self, still_wanted: Callable[[], None]) -> Iterator[None]:
-        """Wait for the turn and keep it for the block; `still_wanted` may raise while waiting."""
+    def turn(self, check: Callable[[], None]) -> Iterator[None]:
+        """Wait for a turn and keep it for the block; `check` may raise while waiting."""
         me = object()
         with self._changed:
-            self._queue.append(me)
+            self._waiting.append(me)
         try:
             with self._changed:
-                while self._queue[0] is not me:
+                while self._waiting[0] is not me:
                     self._changed.wait(0.2)
-                    still_wanted()
+                    check()
             yield
         finally:
             with self._changed:
-                self._queue.remove(me)
+                self._waiting.remove(me)
                 self._changed.notify_all()
 
 
 @dataclass
-class Work:
-    """One method on one score of one picture; `made` is what there is so far."""
+class MapJob:
+    """One method on one score of one picture.
+
+    Attributes
+    ----------
+    maps : those of the layers that are done; None before the first
+    error : why it failed
+    complete : whether `maps` has every layer
+    """
 
     method: str
-    made: MethodMaps | None = None
+    maps: MethodMaps | None = None
     error: Exception | None = None
-    finished: bool = False
-    _asked: dict[str, float] = field(default_factory=dict, repr=False)
+    complete: bool = False
+    _requests: dict[str, float] = field(default_factory=dict, repr=False)
     _progress: tuple[int, int, int, int] = (0, 1, 0, 1)
     _ended: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
     def running(self) -> bool:
-        """True until the thread has ended, whatever the reason."""
+        """Return whether the thread has not ended yet, whatever the reason."""
         return not self._ended.is_set()
 
     @property
     def fraction(self) -> float:
-        """How much of it is done, 0 to 1, a layer counting as much as any other."""
+        """Return how much of it is done, 0 to 1, a layer counting as much as any other."""
         done, layers, passes, total = self._progress
         return min(1.0, (done + passes / max(total, 1)) / max(layers, 1))
 
     @property
-    def words(self) -> str:
-        """How far it is, in words; "" before it has begun."""
+    def message(self) -> str:
+        """Return how far it is, in words; "" before it has begun."""
         done, layers, passes, total = self._progress
         return f"layer {done + 1} of {layers}, pass {passes:,} of {total:,}" if passes else ""
 
-    def ask(self, reader: str) -> None:
-        """Say that a reader is still waiting."""
-        self._asked[reader] = time.monotonic()
+    def request(self, reader: str) -> None:
+        """Note that a reader is still waiting."""
+        self._requests[reader] = time.monotonic()
 
     def leave(self, reader: str) -> None:
-        """A reader does not want it any more; it stops when that was the last one."""
-        self._asked.pop(reader, None)
+        """Note that a reader does not want it any more; it ends when that was the last one."""
+        self._requests.pop(reader, None)
 
     def wait(self, seconds: float) -> bool:
-        """Block until it has ended; False when the time was over first."""
+        """Wait until it has ended; return False when the time was over first."""
         return self._ended.wait(seconds)
 
-    def run(self, make: Make, turns: Turns) -> None:
-        """Do the work, in its thread, taking turns layer by layer."""
+    def run(self, compute: Compute, queue: Queue) -> None:
+        """Do the work, in its thread, one turn for each layer."""
         try:
-            layers = make(self.made, self._tell)
+            layers = compute(self.maps, self._note_progress)
             while True:
-                with turns.mine(self._go_on):
-                    made = next(layers, None)
-                if made is None:
+                with queue.turn(self._check):
+                    maps = next(layers, None)
+                if maps is None:
                     break
-                self.made = made
-            self.finished = True
-        except Stopped:
+                self.maps = maps
+            self.complete = True
+        except _Abandoned:
             pass
-        except Exception as error:  # is raised on the page that asks
+        except Exception as error:  # is raised on the page that requests it
             self.error = error
         finally:
             self._ended.set()
 
-    def _tell(self, _method: str, done: int, layers: int, passes: int, total: int) -> None:
+    def _note_progress(self, _method: str, done: int, layers: int, passes: int, total: int) -> None:
         self._progress = (done, layers, passes, total)
-        self._go_on()
+        self._check()
 
-    def _go_on(self) -> None:
+    def _check(self) -> None:
+        """Let others run; raise where nobody wants the maps any more."""
         leave_at_exit()
-        time.sleep(YIELD)
-        newest = max(self._asked.copy().values(), default=0.0)
+        time.sleep(PAUSE)
+        newest = max(self._requests.copy().values(), default=0.0)
         if time.monotonic() - newest > PATIENCE:
-            raise Stopped
+            raise _Abandoned
 
 
-class Works:
-    """The works of this server; they take turns."""
+class MapJobs:
+    """The map jobs of this server; they take turns."""
 
     def __init__(self) -> None:
+        """Start without a job."""
         self._lock = threading.Lock()
-        self._turns = Turns()
-        self._works: dict[object, Work] = {}
+        self._queue = Queue()
+        self._jobs: dict[object, MapJob] = {}
 
-    def ask(self, key: object, method: str, reader: str, make: Make) -> Work:
-        """The running or finished work of this key, started or taken up again where there is none."""
+    def request(self, key: object, method: str, reader: str, compute: Compute) -> MapJob:
+        """Return the running or complete job of this key, started or continued where there is none."""
         with self._lock:
-            work = self._works.get(key)
-            if work is not None and (work.running or work.finished or work.error is not None):
-                work.ask(reader)
-                return work
-            work = Work(method, made=None if work is None else work.made)
-            work.ask(reader)
-            self._works.pop(key, None)
-            self._works[key] = work
+            job = self._jobs.get(key)
+            if job is not None and (job.running or job.complete or job.error is not None):
+                job.request(reader)
+                return job
+            job = MapJob(method, maps=None if job is None else job.maps)
+            job.request(reader)
+            self._jobs.pop(key, None)
+            self._jobs[key] = job
             self._forget_oldest()
-        start_thread(lambda: work.run(make, self._turns), f"maps-{method}")
-        return work
+        start_thread(lambda: job.run(compute, self._queue), f"maps-{method}")
+        return job
 
-    def get(self, key: object) -> Work | None:
-        """The work of a key, whatever became of it."""
-        return self._works.get(key)
+    def get(self, key: object) -> MapJob | None:
+        """Return the job of a key, however it ended; None where there is none."""
+        return self._jobs.get(key)
 
     def forget(self, key: object) -> None:
-        """Drop a work that failed."""
+        """Drop a job that failed."""
         with self._lock:
-            self._works.pop(key, None)
+            self._jobs.pop(key, None)
 
     def leave(self, reader: str, keys: frozenset[object]) -> None:
-        """A reader has gone to something else than these; also tells works that it never asked for."""
+        """Note that a reader wants none of these jobs any more, also those that it never requested."""
         with self._lock:
-            for key in keys & self._works.keys():
-                self._works[key].leave(reader)
+            for key in keys & self._jobs.keys():
+                self._jobs[key].leave(reader)
 
     def _forget_oldest(self) -> None:
-        ended = [key for key, work in self._works.items() if not work.running]
-        for key in ended[: max(0, len(self._works) - _KEPT)]:
-            del self._works[key]
+        ended = [key for key, job in self._jobs.items() if not job.running]
+        for key in ended[: max(0, len(self._jobs) - _KEPT)]:
+            del self._jobs[key]

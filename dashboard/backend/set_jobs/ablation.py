@@ -9,22 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
-from analysis.home import home
-from analysis.progress import Report
+from analysis.progress import Report, TimedReport
 from analysis.runs import Run
 from dashboard.backend.images import service
-from dashboard.backend.jobs.background import BackgroundJob, Board
+from dashboard.backend.jobs.job import Job
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass
-class AblationJob(BackgroundJob):
+class AblationJob(Job):
     """The ablation of one run at one layer."""
 
+    run: Run
     layer: str
 
     def is_of(self, run: Run, layer: str) -> bool:
@@ -40,17 +38,7 @@ class AblationJob(BackgroundJob):
 
         def batch(names: Sequence[str]) -> Tensor:
             # from this learner, although the service may have removed it from memory meanwhile
-            return loaded.batch([service().picture(self.run, name) for name in names])
+            return loaded.batch([service().pictures.read(self.run, name) for name in names])
 
-        rows = ablate_set(loaded, files, self.layer, batch, report, shards_of(self.run, self.layer))
+        rows = ablate_set(loaded, files, self.layer, batch, TimedReport(report), shards_of(self.run, self.layer))
         save_table(rows, self.run, self.layer)
-
-
-@st.cache_resource(show_spinner=False)
-def _board_for(home_folder: str) -> Board[AblationJob]:
-    return Board()
-
-
-def board() -> Board[AblationJob]:
-    """Return the process's board; there is one for each `CAMLENS_HOME`."""
-    return _board_for(str(home()))

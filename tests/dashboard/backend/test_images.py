@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.data.images import ImageError
-from dashboard.backend.gone import ImageGone
+from analysis.runs import RunError
+from dashboard.backend.caches import predictions
 from dashboard.backend.images import Service
+from tests.dashboard.backend.hold import AT_ONCE, held_by
 
 
 def test_threads_get_their_own_maps(tiny_run):
@@ -57,39 +57,105 @@ def test_predictions_are_the_tables(tiny_run):
         np.testing.assert_allclose(service.probabilities(tiny_run, row.path), row.probabilities, atol=1e-5)
 
 
-def test_pictures_that_are_not_there(tiny_run):
+def test_a_held_learner_of_pictures_holds_up_no_other_reader(tiny_run, another):
+    service, other = Service(), another(tiny_run)
+    first, second, third = tiny_run.predictions()["path"][:3]
+    report, odds = service.report(tiny_run, first, 0), service.probabilities(tiny_run, first)
+    with held_by(lambda hold: service.live(tiny_run, first, "held", hold)) as at_once:
+        # without any learner
+        assert len(at_once(predictions, tiny_run)) == len(tiny_run.predictions())
+        assert at_once(service.keepdim_table, tiny_run, (64,), None, True)
+        assert (
+            at_once(service.pictures.read, tiny_run, second).size == service.pictures.read(tiny_run, second).size
+        )
+        # what is kept of the held one
+        assert at_once(service.report, tiny_run, first, 0) is report
+        assert at_once(service.probabilities, tiny_run, first) is odds
+        # maps of the held one, which are made on copies
+        assert at_once(service.report, tiny_run, third, 0).target == 0
+        # anything of another one
+        np.testing.assert_allclose(at_once(service.probabilities, other, first), odds, rtol=1e-5)
+        assert at_once(service.report, other, second, 0).target == 0
+        assert at_once(service.live, other, first, "held", lambda *_: "mine") == "mine"
+        assert at_once(service.keepdim_table, other, (64,), None, False)
+
+
+def test_drawing_a_picture_without_its_shortcut_holds_no_learner(tiny_run, monkeypatch):
     service = Service()
-    with pytest.raises(ImageGone, match="Put the folder back"):
-        service.picture(tiny_run, "gone.jpg")
-    with pytest.raises(ImageGone, match="Upload it again"):
-        service.picture(tiny_run, "upload:" + "0" * 64)
-    with pytest.raises(ImageError):
-        service.keep_upload(b"\x89PNG\r\n\x1a\n nonsense")
+    first, second = tiny_run.predictions()["path"][:2]
+    monkeypatch.setattr("analysis.data.demo.dataset.is_current", lambda root: True)
+
+    def ask(hold):
+        def twin(stem):
+            hold()
+            return np.zeros((64, 64, 3), dtype=np.uint8)
+
+        monkeypatch.setattr("analysis.data.demo.dataset.twin", twin)
+        assert service.shortcut_effect(tiny_run, first).without_shortcut.shape == (2,)
+        return "done"
+
+    with held_by(ask) as at_once:
+        assert at_once(service.probabilities, tiny_run, second).sum() == pytest.approx(1)
+        assert at_once(service.live, tiny_run, second, "live", lambda *_: "mine") == "mine"
 
 
-def test_a_photo_on_the_screen_outlives_newer_ones(tiny_run):
+def test_an_experiment_may_ask_for_anything_of_its_learner(tiny_run):
     service = Service()
-    mine, *others = (service.keep_upload(png(level), f"{level}.png") for level in range(32))
-    service.picture(tiny_run, mine)
-    service.keep_upload(png(32), "32.png")
-    assert service.picture(tiny_run, mine).getpixel((0, 0)) == (0, 0, 0)
-    assert service.upload_name(mine) == "0.png"
-    with pytest.raises(ImageGone):
-        service.picture(tiny_run, others[0])
+    first, second = tiny_run.predictions()["path"][:2]
+
+    def experiment(resident, x):
+        assert service.pictures.batch(tiny_run, [first]).equal(x)
+        return (
+            service.probabilities(tiny_run, second).argmax()
+            == service.report(tiny_run, second, 0).logits.argmax(),
+            service.live(tiny_run, first, "inner", lambda same, _: same is resident),
+            service.pictures.view(tiny_run, first, 64).shape,
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(service.live, tiny_run, first, "outer", experiment).result(AT_ONCE)
+    assert found == (True, True, (64, 64, 3))
 
 
-def png(level: int) -> bytes:
-    """A small grey picture as a file."""
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (level, level, level)).save(file, "PNG")
-    return file.getvalue()
+@pytest.fixture
+def reddened(monkeypatch):
+    """Every demo picture without its shortcut is one flat reddish picture; with the names that were asked for."""
+    import analysis.data.demo.dataset as demo
+
+    flat = np.zeros((70, 90, 3), dtype=np.uint8)
+    flat[..., 0], flat[..., 1] = 240, 30
+    asked = []
+    monkeypatch.setattr(demo, "is_current", lambda root: True)
+    monkeypatch.setattr(demo, "twin", lambda stem: asked.append(stem) or flat)
+    return flat, asked
 
 
-def test_threads_get_their_own_batches(tiny_run):
+def softmax(logits):
+    odds = np.exp(logits.astype(np.float64) - logits.max())
+    return odds / odds.sum()
+
+
+def test_the_shortcut_s_effect_is_that_of_the_picture_drawn_without_it(tiny_run, tmp_path, reddened):
+    flat, asked = reddened
+    row = tiny_run.predictions().iloc[0]
     service = Service()
-    files = tiny_run.predictions()["path"].tolist()[:8]
-    alone = {file: service.batch(tiny_run, [file]) for file in files}
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda file: service.batch(tiny_run, [file]), files * 4))
-    for file, batch in zip(files * 4, together, strict=True):
-        assert batch.equal(alone[file])
+    effect = service.shortcut_effect(tiny_run, row.path)
+    assert asked == [row.path.removesuffix(".png")]
+    np.testing.assert_array_equal(effect.picture, flat)
+    np.testing.assert_allclose(softmax(effect.with_shortcut), row.probabilities, atol=1e-4)
+    Image.fromarray(flat).save(tmp_path / "flat.png")
+    photo = service.pictures.keep_upload((tmp_path / "flat.png").read_bytes())
+    alone = service.probabilities(tiny_run, photo)
+    np.testing.assert_allclose(softmax(effect.without_shortcut), alone, atol=1e-4)
+    assert np.abs(alone - row.probabilities).max() > 1e-2  # the two pictures can't be mistaken
+
+
+def test_pictures_of_another_demo_cannot_be_drawn_again(tiny_run, reddened, monkeypatch):
+    monkeypatch.setattr("analysis.data.demo.dataset.is_current", lambda root: False)
+    assert Service().shortcut_effect(tiny_run, tiny_run.predictions()["path"].iloc[0]) is None
+    assert reddened[1] == []
+
+
+def test_a_run_of_words_is_refused(tiny_words_run):
+    with pytest.raises(RunError, match="is a run of words, not of images"):
+        Service().probabilities(tiny_words_run, "sand_1.png")

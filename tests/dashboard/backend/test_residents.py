@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from analysis.runs import open_run
-from dashboard.backend.caches import MadeOnce
 from dashboard.backend.images import Service
-from dashboard.backend.residents import Residents
+from dashboard.backend.made_once import MadeOnce
+from dashboard.backend.residents import Residents, load_resident
+from dashboard.backend.words import WordsService
 
 
 class Learner:
@@ -28,8 +29,8 @@ class Plain:
     """Is freed as soon as nobody refers to it."""
 
 
-def run_named(name: str):
-    return SimpleNamespace(path=name, manifest=SimpleNamespace(files={"weights.safetensors": "0"}))
+def run_named(name: str, kind: str = "images"):
+    return SimpleNamespace(path=name, manifest=SimpleNamespace(kind=kind, files={"weights.safetensors": "0"}))
 
 
 @pytest.fixture
@@ -70,8 +71,6 @@ def test_four_real_learners_with_room_for_two(tiny_run, copies, by_hand):
 
 
 def test_four_learners_of_words_with_room_for_two(tiny_words_run, copies, by_hand):
-    from dashboard.backend.words import WordsService
-
     service, known = WordsService(), []
     review = tiny_words_run.predictions()["path"].iloc[0]
     for run in copies(tiny_words_run, 4):
@@ -166,6 +165,23 @@ def test_holding_two_learners_is_an_error_and_not_a_deadlock():
             pass
     with words.held(run_named("b")) as learner:
         assert learner.run.path == "b"
+
+
+def test_learners_of_one_kind_make_no_room_for_those_of_another(by_hand):
+    residents = Residents(Learner, limit=2)
+    pictures = [weakref.ref(residents.get(run_named(name))) for name in "ab"]
+    words = [weakref.ref(residents.get(run_named(name, "words"))) for name in "cde"]
+    assert [learner() is not None for learner in pictures + words] == [True, True, False, True, True]
+
+
+def test_both_services_share_one_store(tiny_run, tiny_words_run):
+    loads = []
+    residents = Residents(lambda run: loads.append(run.name) or load_resident(run))
+    pictures, words = Service(residents), WordsService(residents)
+    for _ in range(2):
+        pictures.probabilities(tiny_run, tiny_run.predictions(["path"])["path"].iloc[0])
+        words.prediction(tiny_words_run, tiny_words_run.predictions(["path"])["path"].iloc[0])
+    assert loads == [tiny_run.name, tiny_words_run.name]
 
 
 def test_a_learner_is_warmed_once(monkeypatch):

@@ -16,7 +16,7 @@ WARM = """
 import atexit, sys, threading
 from pathlib import Path
 from analysis.runs import open_run
-from dashboard.backend.images import Service
+from dashboard.backend.warm import warm
 
 moment, began, late = int(sys.argv[1]), threading.Event(), []
 if moment:
@@ -33,7 +33,7 @@ if moment:
 
     precision.explain = counted
 atexit.register(lambda: print("late:", len(late)))
-Service().warm(open_run(Path(sys.argv[2])))
+warm(open_run(Path(sys.argv[2])))
 assert not moment or began.wait(100)
 """
 

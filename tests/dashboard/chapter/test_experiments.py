@@ -30,7 +30,7 @@ def test_an_experiment_runs_once_for_each_name_on_the_picture_itself(experiments
     assert len(calls) == 1
     experiments.perform("second name", experiment)
     assert len(calls) == 2
-    np.testing.assert_array_equal(calls[0], service().batch(tiny_run, [experiments.image.id]))
+    np.testing.assert_array_equal(calls[0], service().pictures.batch(tiny_run, [experiments.image.id]))
     assert len({digest for pair in experiments.states for digest in pair}) == 1
     assert len(experiments.states) == 3
 
@@ -51,7 +51,9 @@ def test_the_other_pictures_are_the_same_ones_every_time_without_the_chosen_one(
     experiments, tiny_run, monkeypatch
 ):
     requested = []
-    monkeypatch.setattr(type(service()), "batch", lambda self, run, files: requested.append(list(files)) or files)
+    monkeypatch.setattr(
+        type(service().pictures), "batch", lambda self, run, files: requested.append(list(files)) or files
+    )
     experiments.others()
     experiments.others()
     first, second = requested

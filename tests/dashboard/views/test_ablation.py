@@ -63,13 +63,14 @@ def test_without_a_clone_a_layer_before_an_inplace_step_gives_another_map(open_v
 
 
 def test_the_validation_set_runs_in_the_background_and_is_kept(open_view, tiny_run, downloads):
-    from dashboard.backend.set_jobs.ablation import board
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.set_jobs.ablation import AblationJob
 
     app = open_view("ablation", state={"rlayer": "0.6"})
     app.button(key="run_ablation").click().run()
     assert not app.exception
-    assert board().current.wait(timeout=120)
-    assert board().current.error is None
+    assert job_board().current(AblationJob).wait(timeout=120)
+    assert job_board().current(AblationJob).error is None
     app = open_view("ablation", state={"rlayer": "0.6"})
     assert not [button for button in app.button if button.key == "run_ablation"]
     table = pd.read_csv(io.StringIO(downloads["Table as CSV"]()))
@@ -79,7 +80,8 @@ def test_the_validation_set_runs_in_the_background_and_is_kept(open_view, tiny_r
 
 
 def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
-    from dashboard.backend.set_jobs.ablation import AblationJob, board
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.set_jobs.ablation import AblationJob
 
     def broken(job, report):
         raise KeyError("prob")
@@ -87,7 +89,7 @@ def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
     monkeypatch.setattr(AblationJob, "work", broken)
     app = open_view("ablation", state={"rlayer": "0.5"})
     app.button(key="run_ablation").click().run()
-    assert board().current.wait(timeout=60)
+    assert job_board().current(AblationJob).wait(timeout=60)
     app = open_view("ablation", state={"rlayer": "0.5"})
     assert "KeyError: 'prob'" in words(app)
     assert app.button(key="run_ablation")

@@ -20,13 +20,13 @@ def asked(monkeypatch):
     """Every (image, target) that a page asks for maps of."""
     from dashboard.backend.map_store import MapStore
 
-    real, calls = MapStore.shown, []
+    real, calls = MapStore.report, []
 
     def recorded(self, subject, target, methods, reader, stopped=frozenset()):
-        calls.append((subject.key[1], target))
+        calls.append((subject.image, target))
         return real(self, subject, target, methods, reader, stopped)
 
-    monkeypatch.setattr(MapStore, "shown", recorded)
+    monkeypatch.setattr(MapStore, "report", recorded)
     return calls
 
 

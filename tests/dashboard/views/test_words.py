@@ -11,15 +11,16 @@ from tests.dashboard.conftest import ROOT, labelled, words
 
 
 def test_the_words_of_the_set(open_words, tiny_words_run):
-    from dashboard.backend.set_jobs.words import set_board
+    from dashboard.backend.jobs.board import job_board
+    from dashboard.backend.set_jobs.words import WordSetJob
 
     shutil.rmtree(
         tiny_words_run.path.parent.parent / "words", ignore_errors=True
     )  # a browser test may have weighed them before
     app = open_words("words")
     labelled(app.button, "Explain every word").click().run()
-    assert set_board().current.wait(120)
-    assert set_board().current.error is None
+    assert job_board().current(WordSetJob).wait(120)
+    assert job_board().current(WordSetJob).error is None
     app.run()
     assert not app.exception
     assert [tab.label for tab in app.tabs] == ["Ranking", "Against the lexicon", "Mistakes", "Truth"]

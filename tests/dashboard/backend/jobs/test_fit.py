@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import dashboard.backend.jobs.fit
-from dashboard.backend.jobs.fit import FitJob, JobBoard
+from dashboard.backend.jobs.fit import REPOSITORY, FitJob
 
 
 def test_progress_and_the_end(tiny_folder, tmp_path):
@@ -59,12 +59,35 @@ def test_output_that_cannot_be_read_does_not_leave_the_page_waiting(instead, lin
     assert job.error
 
 
-def test_one_at_a_time_and_forgotten_when_ended(tmp_path):
-    board = JobBoard()
-    first = board.start(["--source", "folder", "--path", str(tmp_path / "nowhere")])
-    assert board.start(["--source", "demo"]) is first
-    board.clear()
-    assert board.current is first  # still running, so not forgotten
-    assert first.wait(timeout=120)
-    board.clear()
-    assert board.current is None
+def test_a_stopped_fine_tune_ends_at_once_and_says_so(instead):
+    job = instead("import time; print('{}', flush=True); time.sleep(600)")
+    job.stop()
+    assert job.wait(timeout=30)
+    assert (job.stopped, job.error) == (True, "Stopped on request.")
+
+
+def test_the_job_that_trains_a_run_again_names_its_recipe_and_its_folder(tiny_run):
+    words = list(FitJob.again(tiny_run).arguments)
+    assert words[: len(tiny_run.manifest.recipe.options())] == tiny_run.manifest.recipe.options()
+    assert words[-3:] == ["--run", str(tiny_run.path), "--force"]
+
+
+ENDLESS = """
+import sys
+import dashboard.backend.jobs.fit as fit
+
+class Process(fit.subprocess.Popen):
+    def __init__(self, _command, **options):
+        super().__init__([sys.executable, "-c", "print('started', flush=True); input()"], **options)
+        assert self.stdout.readline() == "started\\n"
+
+fit.subprocess.Popen = Process
+fit.FitJob(()).start()
+"""
+
+
+def test_a_process_does_not_wait_for_its_fine_tune():
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDLESS], capture_output=True, text=True, timeout=60, cwd=REPOSITORY
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -8,8 +8,8 @@ import threading
 import time
 from types import SimpleNamespace
 
-import dashboard.backend.jobs.maps as works_module
-from dashboard.backend.jobs.maps import Works
+import dashboard.backend.jobs.maps as jobs_module
+from dashboard.backend.jobs.maps import MapJobs
 
 
 class Steps:
@@ -18,7 +18,7 @@ class Steps:
     def __init__(self, count: int = 3) -> None:
         self.count, self.starts, self.gate = count, 0, threading.Semaphore(0)
 
-    def make(self, done, progress):
+    def compute(self, done, progress):
         self.starts += 1
         for layer in range(len(done or ()), self.count):
             self.gate.acquire(timeout=5)
@@ -38,80 +38,80 @@ def until(condition) -> None:
         time.sleep(0.01)
 
 
-def test_two_readers_share_one_work():
-    works, steps = Works(), Steps()
-    first = works.ask("key", "slow", "anna", steps.make)
-    assert works.ask("key", "slow", "ben", steps.make) is first
+def test_two_readers_share_one_job():
+    jobs, steps = MapJobs(), Steps()
+    first = jobs.request("key", "slow", "anna", steps.compute)
+    assert jobs.request("key", "slow", "ben", steps.compute) is first
     steps.release(3)
     assert first.wait(10)
-    assert (first.finished, first.made, steps.starts) == (True, (0, 1, 2), 1)
-    assert works.ask("key", "slow", "ben", steps.make) is first
+    assert (first.complete, first.maps, steps.starts) == (True, (0, 1, 2), 1)
+    assert jobs.request("key", "slow", "ben", steps.compute) is first
 
 
-def test_a_work_that_its_last_reader_leaves_stops_and_goes_on_later():
-    works, steps = Works(), Steps()
-    work = works.ask("key", "slow", "anna", steps.make)
-    works.ask("key", "slow", "ben", steps.make)
-    works.leave("anna", frozenset({"key"}))
+def test_a_map_job_that_its_last_reader_leaves_stops_and_goes_on_later():
+    jobs, steps = MapJobs(), Steps()
+    job = jobs.request("key", "slow", "anna", steps.compute)
+    jobs.request("key", "slow", "ben", steps.compute)
+    jobs.leave("anna", frozenset({"key"}))
     steps.release(1)
-    until(lambda: work.made == (0,))
-    assert work.running
-    works.leave("ben", frozenset({"key", "another"}))
+    until(lambda: job.maps == (0,))
+    assert job.running
+    jobs.leave("ben", frozenset({"key", "another"}))
     steps.release(1)
-    assert work.wait(10)
-    assert not work.finished
-    assert work.made == (0,)
-    again = works.ask("key", "slow", "anna", steps.make)
+    assert job.wait(10)
+    assert not job.complete
+    assert job.maps == (0,)
+    again = jobs.request("key", "slow", "anna", steps.compute)
     steps.release(2)
     assert again.wait(10)
-    assert (again.finished, again.made) == (True, (0, 1, 2))
+    assert (again.complete, again.maps) == (True, (0, 1, 2))
 
 
-def test_a_work_nobody_asks_for_any_more_stops(monkeypatch):
+def test_a_map_job_nobody_asks_for_any_more_stops(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(works_module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
-    works, steps = Works(), Steps()
-    work = works.ask("key", "slow", "anna", steps.make)
-    now[0] = works_module.PATIENCE
+    monkeypatch.setattr(jobs_module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
+    jobs, steps = MapJobs(), Steps()
+    job = jobs.request("key", "slow", "anna", steps.compute)
+    now[0] = jobs_module.PATIENCE
     steps.release(1)
-    until(lambda: work.made == (0,))  # not yet: it was asked for a moment ago
+    until(lambda: job.maps == (0,))  # not yet: it was asked for a moment ago
     now[0] += 0.1
     steps.release(3)
-    assert work.wait(10)
-    assert not work.finished
+    assert job.wait(10)
+    assert not job.complete
 
 
-def test_works_take_turns_layer_by_layer():
-    works, long, short = Works(), Steps(3), Steps(1)
-    one = works.ask(1, "slow", "anna", long.make)
+def test_jobs_take_turns_layer_by_layer():
+    jobs, long, short = MapJobs(), Steps(3), Steps(1)
+    one = jobs.request(1, "slow", "anna", long.compute)
     until(lambda: long.starts == 1)
-    two = works.ask(2, "slow", "ben", short.make)
-    until(lambda: len(works._turns._queue) == 2)  # the short one stands in line
+    two = jobs.request(2, "slow", "ben", short.compute)
+    until(lambda: len(jobs._queue._waiting) == 2)  # the short one stands in line
     assert short.starts == 0
-    assert two.words == ""
+    assert two.message == ""
     long.release(1)  # one layer of the long one, then it is the short one's turn
     until(lambda: short.starts == 1)
-    assert one.made == (0,)
+    assert one.maps == (0,)
     short.release(1)
     assert two.wait(10)
-    assert two.finished
+    assert two.complete
     assert one.running
     long.release(2)
     assert one.wait(10)
-    assert one.made == (0, 1, 2)
+    assert one.maps == (0, 1, 2)
 
 
-def test_a_work_can_be_left_while_it_waits_its_turn():
-    works, first, second = Works(), Steps(1), Steps(1)
-    one = works.ask(1, "slow", "anna", first.make)
+def test_a_map_job_can_be_left_while_it_waits_its_turn():
+    jobs, first, second = MapJobs(), Steps(1), Steps(1)
+    one = jobs.request(1, "slow", "anna", first.compute)
     until(lambda: first.starts == 1)
-    two = works.ask(2, "slow", "ben", second.make)
-    works.leave("ben", frozenset({2}))
+    two = jobs.request(2, "slow", "ben", second.compute)
+    jobs.leave("ben", frozenset({2}))
     assert two.wait(10)
     assert second.starts == 0
     first.release(1)
     assert one.wait(10)
-    assert one.finished
+    assert one.complete
 
 
 def test_an_error_is_kept_for_the_page():
@@ -119,17 +119,17 @@ def test_an_error_is_kept_for_the_page():
         raise RuntimeError("no memory")
         yield
 
-    works = Works()
-    work = works.ask("key", "slow", "anna", broken)
-    assert work.wait(10)
-    assert str(work.error) == "no memory"
-    works.forget("key")
-    assert works.get("key") is None
+    jobs = MapJobs()
+    job = jobs.request("key", "slow", "anna", broken)
+    assert job.wait(10)
+    assert str(job.error) == "no memory"
+    jobs.forget("key")
+    assert jobs.get("key") is None
 
 
 ENDLESS = """
 import itertools, threading
-from dashboard.backend.jobs.maps import Works
+from dashboard.backend.jobs.maps import MapJobs
 
 began = threading.Event()
 
@@ -139,11 +139,11 @@ def make(done, progress):
         began.set()
     yield
 
-Works().ask("key", "slow", "anna", make)
+MapJobs().request("key", "slow", "anna", make)
 assert began.wait(10)
 """
 
 
-def test_a_work_ends_with_the_process():
+def test_a_map_job_ends_with_the_process():
     ended = subprocess.run([sys.executable, "-c", ENDLESS], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dashboard.backend.caches import MadeOnce
+from dashboard.backend.made_once import MadeOnce
 
 
 class Key:

@@ -1,4 +1,4 @@
-"""The service hands the right mask, the right weights and the right twin to what it asks the engine for."""
+"""The right mask, weights and picture reach the engine, and what is kept belongs to its picture."""
 
 from __future__ import annotations
 
@@ -84,42 +84,3 @@ def test_new_weights_at_the_same_path_get_their_own_maps(tiny_run, tmp_path):
         service.probabilities(new, image), odds**2 / (odds**2).sum(), rtol=1e-3
     )  # softmax of twice the logits
     assert service.resident(new) is not service.resident(old)
-
-
-@pytest.fixture
-def reddened(monkeypatch):
-    """Every demo picture's twin is one flat reddish picture; the names that it was asked for."""
-    import analysis.data.demo.dataset as demo
-
-    flat = np.zeros((70, 90, 3), dtype=np.uint8)
-    flat[..., 0], flat[..., 1] = 240, 30
-    asked = []
-    monkeypatch.setattr(demo, "is_current", lambda root: True)
-    monkeypatch.setattr(demo, "twin", lambda stem: asked.append(stem) or flat)
-    return flat, asked
-
-
-def softmax(logits):
-    odds = np.exp(logits.astype(np.float64) - logits.max())
-    return odds / odds.sum()
-
-
-def test_the_twin_is_the_picture_without_the_object(tiny_run, tmp_path, reddened):
-    flat, asked = reddened
-    row = tiny_run.predictions().iloc[0]
-    service = Service()
-    effect = service.twin_effect(tiny_run, row.path)
-    assert asked == [row.path.removesuffix(".png")]
-    np.testing.assert_array_equal(effect.picture, flat)
-    np.testing.assert_allclose(softmax(effect.with_object), row.probabilities, atol=1e-4)
-    Image.fromarray(flat).save(tmp_path / "flat.png")
-    photo = service.keep_upload((tmp_path / "flat.png").read_bytes())
-    alone = service.probabilities(tiny_run, photo)
-    np.testing.assert_allclose(softmax(effect.without_object), alone, atol=1e-4)
-    assert np.abs(alone - row.probabilities).max() > 1e-2  # the two pictures can't be mistaken
-
-
-def test_pictures_of_another_demo_have_no_twin(tiny_run, reddened, monkeypatch):
-    monkeypatch.setattr("analysis.data.demo.dataset.is_current", lambda root: False)
-    assert Service().twin_effect(tiny_run, tiny_run.predictions()["path"].iloc[0]) is None
-    assert reddened[1] == []

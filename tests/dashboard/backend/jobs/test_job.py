@@ -10,11 +10,11 @@ import pytest
 
 from analysis.progress import ProgressEvent
 from analysis.runs import RunError
-from dashboard.backend.jobs.background import BackgroundJob, Board
+from dashboard.backend.jobs.job import Job
 
 
 @dataclass
-class FailingJob(BackgroundJob):
+class FailingJob(Job):
     """Raise `problem`."""
 
     problem: Exception
@@ -24,7 +24,7 @@ class FailingJob(BackgroundJob):
 
 
 @dataclass
-class WaitingJob(BackgroundJob):
+class WaitingJob(Job):
     """Report twice, the second time once `go` is set."""
 
     go: threading.Event
@@ -39,9 +39,9 @@ class WaitingJob(BackgroundJob):
 
 
 @pytest.mark.parametrize("problem", [KeyError("prob"), ZeroDivisionError("division by zero"), RuntimeError()])
-def test_any_error_is_logged_with_its_traceback_and_kept_for_the_page(tiny_run, caplog, problem):
+def test_any_error_is_logged_with_its_traceback_and_kept_for_the_page(caplog, problem):
     with caplog.at_level(logging.ERROR):
-        job = FailingJob(tiny_run, problem).start()
+        job = FailingJob(problem).start()
         assert job.wait(10)
     assert type(problem).__name__ in job.error
     assert str(problem) in job.error
@@ -50,30 +50,18 @@ def test_any_error_is_logged_with_its_traceback_and_kept_for_the_page(tiny_run, 
     assert "in work" in caplog.text  # the traceback names the function that raised
 
 
-def test_an_error_with_a_message_for_the_user_is_shown_as_it_is(tiny_run, caplog):
-    job = FailingJob(tiny_run, RunError("The file is missing. Fit it again.")).start()
+def test_an_error_with_a_message_for_the_user_is_shown_as_it_is(caplog):
+    job = FailingJob(RunError("The file is missing. Fit it again.")).start()
     assert job.wait(10)
     assert job.error == "The file is missing. Fit it again."
     assert not caplog.records
 
 
-def test_a_stopped_job_ends_at_its_next_report_without_an_error(tiny_run):
+def test_a_stopped_job_ends_at_its_next_report_without_an_error():
     go = threading.Event()
-    job = WaitingJob(tiny_run, go).start()
+    job = WaitingJob(go).start()
     job.stop()
     go.set()
     assert job.wait(10)
     assert job.error is None
     assert job.steps < 2
-
-
-def test_the_board_runs_one_job_at_a_time(tiny_run):
-    board, go = Board(), threading.Event()
-    first = board.start(WaitingJob(tiny_run, go))
-    assert board.start(FailingJob(tiny_run, KeyError())) is first
-    go.set()
-    assert first.wait(10)
-    assert first.steps == 2
-    second = board.start(FailingJob(tiny_run, KeyError()))
-    assert second is board.current is not first
-    assert second.wait(10)
