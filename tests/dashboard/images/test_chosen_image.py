@@ -19,7 +19,7 @@ def test_only_an_uploaded_photo_is_the_user_s_own(tiny_run):
 def test_an_upload_has_its_file_name_and_what_the_learner_says(home, tiny_run):
     file = io.BytesIO()
     Image.fromarray(np.full((70, 90, 3), 90, np.uint8)).save(file, "PNG")
-    image = service().keep_upload(file.getvalue(), "mine.png")
+    image = service().pictures.keep_upload(file.getvalue(), "mine.png")
     name, probabilities = image_chooser.describe_own(tiny_run, image)
     assert name == "mine.png"
     np.testing.assert_array_equal(probabilities, service().probabilities(tiny_run, image))
