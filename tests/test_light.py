@@ -1,4 +1,4 @@
-"""A gallery stands before torch is loaded."""
+"""The modules that show a gallery of predictions do not load torch."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ LIGHT = (
     "analysis.data.texts",
     "analysis.errors",
     "analysis.home",
+    "analysis.manifest",
     "analysis.recipes.images",
     "analysis.recipes.registry",
     "analysis.progress",
