@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, the material beside the checkout, one tiny run."""
+"""Fixtures of all tests: a home of their own, the material beside the checkout, one tiny run of each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as schema 1 had it: split, labels and what was left out in the manifest, probabilities as plain lists."""
+"""Runs in the layout of schema 1: split, labels and skipped files in the manifest, plain lists of probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gallery stands before torch is loaded."""
+"""The modules that show a gallery of predictions do not load torch."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ LIGHT = (
     "analysis.learner.images.examples",
     "analysis.learner.words.kind",
     "analysis.learner.words.examples",
+    "analysis.manifest",
     "analysis.recipes.images",
     "analysis.progress",
     "analysis.runs",

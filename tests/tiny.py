@@ -66,7 +66,7 @@ def draw_pictures(folder: Path, count: int = 60) -> Path:
 
 
 def tiny_recipe(folder: Path, **changes: Any) -> ImageRecipe:
-    """The recipe of the tests: resnet18 from random weights at 64 pixels."""
+    """Return the recipe of the tests: resnet18 from random weights at 64 pixels."""
     given = {"path": folder, "arch": "resnet18", "size": 64, "pretrained": False, "batch_size": 16, **changes}
     return ImageRecipe.for_source("folder", **given)
 
@@ -92,13 +92,13 @@ def write_reviews(path: Path, count: int = 60) -> Path:
 
 
 def tiny_words_recipe(path: Path, **changes: Any) -> TextRecipe:
-    """The recipe of the tests: a wordcnn that learns in a second."""
+    """Return the recipe of the tests: a wordcnn that learns in a second."""
     given = {"path": path, "epochs": 8, "batch_size": 8, "base_lr": 2e-2, "max_tokens": 30, **changes}
     return TextRecipe.for_source("table", **given)
 
 
 def fit_command(folder: Path, target: Path) -> list[str]:
-    """The command line that fits `tiny_recipe`."""
+    """Return the command line that fits `tiny_recipe`."""
     return [
         sys.executable, "-m", "analysis", "fit", "--source", "folder", "--path", str(folder), "--arch", "resnet18",
         "--no-pretrained", "--size", "64", "--batch-size", "16", "--progress", "json", "--run", str(target),

@@ -1,4 +1,4 @@
-"""What a run keeps of its examples survives the file."""
+"""The examples of a run are the same after they were written and read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One door to every source."""
+"""Labelled images and texts from any source, through one function for each kind."""
 
 from __future__ import annotations
 
