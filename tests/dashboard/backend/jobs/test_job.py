@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 
@@ -65,3 +67,31 @@ def test_a_stopped_job_ends_at_its_next_report_without_an_error():
     assert job.wait(10)
     assert job.error is None
     assert job.steps < 2
+
+
+ENDLESS = """
+import atexit, itertools, threading
+from analysis.progress import ProgressEvent
+from dashboard.backend.jobs.job import Job
+
+began = threading.Event()
+
+class EndlessJob(Job):
+    def work(self, report):
+        import torch
+
+        x = torch.ones(300, 300)
+        for number in itertools.count():
+            x = (x @ x).clamp(0, 1)
+            began.set()
+            report(ProgressEvent("evaluate", str(number), 0.0))
+
+job = EndlessJob().start()
+assert began.wait(100)
+atexit.register(lambda: print("ended:", not job.running))
+"""
+
+
+def test_a_process_that_ends_waits_for_the_job_s_next_report_and_no_longer():
+    ended = subprocess.run([sys.executable, "-c", ENDLESS], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ended: True\n", "")
