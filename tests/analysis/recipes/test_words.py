@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.commands.cli import _parser, _recipe
+from analysis.commands.cli import make_parser
+from analysis.commands.fit import recipe_of
 from analysis.recipes.base import RecipeError
 from analysis.recipes.images import Recipe
 from analysis.recipes.registry import ALL_SOURCES, recipe_for, recipe_from
@@ -68,7 +69,7 @@ def test_every_option_changes_the_name():
     ],
 )
 def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe | Recipe):
-    assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe
+    assert recipe_of(make_parser().parse_args(["fit", *recipe.options()])) == recipe
 
 
 def test_one_door_to_both_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
