@@ -1,4 +1,4 @@
-"""Runs in the layout of schema 1: split, labels and skipped files in the manifest, plain lists of probabilities."""
+"""Runs of schema 1: split, labels and skipped files in the manifest, plain lists of probabilities."""
 
 from __future__ import annotations
 

@@ -9,6 +9,14 @@ from pathlib import Path
 LIGHT = (
     "analysis.predictions",
     "analysis.commands.cli",
+    "analysis.commands.evaluate",
+    "analysis.commands.explain",
+    "analysis.commands.fit",
+    "analysis.commands.options",
+    "analysis.commands.output",
+    "analysis.commands.planted",
+    "analysis.commands.runs",
+    "analysis.commands.words",
     "analysis.data.demo.dataset",
     "analysis.data.folder",
     "analysis.data.images",
@@ -29,7 +37,7 @@ LIGHT = (
     "analysis.recipes.images",
     "analysis.progress",
     "analysis.runs",
-    "analysis.commands.words",
+    "analysis.sweep",
 )
 
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.commands.options import Subparsers, add_run, chosen_run
 from analysis.errors import CamLensError
-from analysis.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,10 @@ class WordsCommandError(CamLensError, ValueError):
     """Options of the command that do not fit together."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `words`, but for `--run`."""
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser("words", help="rank a text learner's words, or explain one text")
+    add_run(parser)
     parser.add_argument("--text", help="explain this text instead of the validation set; - reads standard input")
     parser.add_argument("--top", type=int, metavar="N", help=f"the N strongest rows (default: {TOP}; a text: all)")
     parser.add_argument("--target", metavar="CLASS", help="the class that words speak for (see --against)")
@@ -36,15 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-reviews", type=int, default=10, metavar="N", help="leave rarer words out (default: 10)"
     )
-    parser.add_argument("--mistakes", action="store_true", help="rank the words that drive the mistakes")
+    parser.add_argument("--mistakes", action="store_true", help="rank the words that lead to the mistakes")
     parser.add_argument(
         "--truth", type=int, metavar="N", help="deletion and insertion curves over N validation reviews"
     )
     parser.add_argument("--out", metavar="FILE.csv", help="write the whole table too")
+    parser.set_defaults(run_command=run)
 
 
-def print_words(run: Run, options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Print the table that the options ask for; raises CamLensError for a run of images or a wrong option."""
+    chosen = chosen_run(options)
     from analysis.learner.words.store import load_text
 
     if options.top is not None and options.top < 1:
@@ -53,7 +57,7 @@ def print_words(run: Run, options: argparse.Namespace) -> None:
         raise WordsCommandError("--against needs --target: why the one class rather than the other.")
     if options.truth is not None and options.truth < 1:
         raise WordsCommandError(f"--truth is {options.truth}; give the number of reviews, at least 1.")
-    loaded = load_text(run)
+    loaded = load_text(chosen)
     if options.text is not None:
         _print_review(loaded, options)
     elif options.truth is not None:

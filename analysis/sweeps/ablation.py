@@ -1,4 +1,4 @@
-"""Every change on every validation picture: the spread of the correlations, how often the peak moves."""
+"""Every change of Grad-CAM on every validation picture: how similar the map stays, how often its peak moves."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def correlation_counts(rows: pd.DataFrame, bins: int = 80) -> pd.DataFrame:
     return everything[everything["pictures"] > 0].reset_index(drop=True)
 
 
-def kept_path(run: Run, layer: str) -> Path:
+def table_path(run: Run, layer: str) -> Path:
     """Return the path of the table of a run's validation set, whether it exists or not.
 
     Its name is a digest of everything that the table depends on.
@@ -138,14 +138,14 @@ def kept_path(run: Run, layer: str) -> Path:
 
 def shards_of(run: Run, layer: str) -> Shards:
     """Return where the part of the table that is computed so far is kept until all of it is saved."""
-    path = kept_path(run, layer)
+    path = table_path(run, layer)
     return Shards(path.with_suffix(".shards"), path.stem)
 
 
 def load_table(run: Run, layer: str) -> pd.DataFrame | None:
     """Return the saved table; None where there is none that can be read."""
     try:
-        return pd.read_parquet(kept_path(run, layer))
+        return pd.read_parquet(table_path(run, layer))
     except (OSError, ValueError):
         return None
 
@@ -155,7 +155,7 @@ def save_table(rows: pd.DataFrame, run: Run, layer: str) -> Path:
 
     It is renamed at the end, so that a reader never sees half a file.
     """
-    path = kept_path(run, layer)
+    path = table_path(run, layer)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""One pass over the validation set, kept as a table."""
+"""The predictions of the whole validation set, saved as a table."""
 
 from __future__ import annotations
 

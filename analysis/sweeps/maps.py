@@ -31,7 +31,7 @@ Pair = tuple[str, str]  # a layer and a method
 
 
 class ExportError(CamLensError, ValueError):
-    """The maps that were asked for cannot be made; the message says why."""
+    """The maps cannot be made; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def write_maps(
 
     Parameters
     ----------
-    layers : names; the network's last stage where none are given, which every method has a map for
-    images : file names of the run, or paths of other images; the mistakes where none are given
+    layers : names; by default the network's last stage, where every method has a map
+    images : file names of the run, or paths of other images; by default the mistakes
     errors : how many mistakes, those of highest loss
     target : "predicted", "true", "contrast" (predicted rather than true; where the prediction is right or
         the true class is not known, rather than the second most probable) or a class name

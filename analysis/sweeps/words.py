@@ -1,4 +1,4 @@
-"""Everything the Words page shows of a whole validation set: computed once, kept, and read again quickly."""
+"""Everything the Words page shows of a whole validation set: computed once, saved, and read again quickly."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from analysis.words.occurrences import collect
 from analysis.words.ranking import rank_words, words_of_mistakes
 
 CURVE_REVIEWS = 100
-"""Reviews whose words are struck out one after the other; each needs about a hundred predictions."""
-LEAST = 2  # reviews that a word has to occur in: an interval needs two
+"""Reviews whose words are left out one after the other; each needs about a hundred predictions."""
+MIN_REVIEWS = 2
+"""The number of reviews that a word has to occur in: an interval needs two."""
 FRACTIONS = np.linspace(0.0, 1.0, 11)
 _RANKED, _MISTAKES = 0.5, 0.65  # shares of the time at which these parts are done
 
@@ -34,7 +35,7 @@ class WordSet:
 
     Attributes
     ----------
-    ranking : `rank_words`, words in at least `LEAST` reviews.
+    ranking : `rank_words`, words in at least `MIN_REVIEWS` reviews.
     mistakes : `words_of_mistakes`.
     areas : `curve_areas` of at most `CURVE_REVIEWS` reviews, spread evenly over the set.
     curves : their mean curves: order ("contribution", "random"), kind ("deletion", "insertion"), fraction,
@@ -54,14 +55,23 @@ def make_word_set(
     target: Target,
     report: Report = silent,
 ) -> WordSet:
-    """Rank the words of a validation set (`Run.predictions`) and put the ranking to the test.
+    """Rank the words of a validation set, and test on some reviews whether the prediction depends on them.
 
-    `report` receives stage "words" and may raise to cancel. Raises ExplainError where the target does not fit.
+    Parameters
+    ----------
+    predictions : the columns path, label, predicted and text of `Run.predictions`
+    class_names : in the order of the vocabulary
+    target : the class, or the pair of classes, whose score is explained
+    report : receives stage "words"; raise from it to stop
+
+    Raises
+    ------
+    ExplainError : the target does not fit the learner
     """
     names = list(class_names)
     texts = predictions["text"].tolist()
     occurrences = collect(learner, texts, target, report=within(report, 0.0, _RANKED))
-    ranking = rank_words(occurrences, LEAST)
+    ranking = rank_words(occurrences, MIN_REVIEWS)
     labels, predicted = ([names.index(name) for name in predictions[column]] for column in ("label", "predicted"))
     mistakes = words_of_mistakes(learner, texts, labels, predicted, report=within(report, _RANKED, _MISTAKES))
     chosen = _spread(len(texts), CURVE_REVIEWS)
@@ -72,7 +82,7 @@ def make_word_set(
 
 
 def mean_curves(curves: Sequence[WordCurves | None]) -> pd.DataFrame:
-    """Return the mean over reviews of their curves, read off at the `FRACTIONS`: see `WordSet.curves`."""
+    """Return the mean curves of all reviews at the `FRACTIONS`: the table `WordSet.curves`."""
     complete = [one for one in curves if one is not None and len(one.random_deletion)]
     rows = []
     for kind in ("deletion", "insertion"):
@@ -88,13 +98,13 @@ def _mean(curve: np.ndarray) -> np.ndarray:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """Return at most `most` places of `count`, evenly apart."""
+    """Return at most `most` positions of `count` reviews, at equal distances."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
 
 
-def kept_set(run: Run, target: Target) -> WordSet | None:
-    """Return the set that was kept of a run as it is now; None where it has to be computed (again)."""
-    return read_set(kept_folder(run, target))
+def load_set(run: Run, target: Target) -> WordSet | None:
+    """Return the set that was saved for a run as it is now; None where it has to be computed (again)."""
+    return read_set(set_folder(run, target))
 
 
 def read_set(folder: Path) -> WordSet | None:
@@ -108,8 +118,8 @@ def read_set(folder: Path) -> WordSet | None:
 
 
 def save_set(words: WordSet, run: Run, target: Target) -> Path:
-    """Keep a set, in one step: a reader sees all of it or nothing."""
-    folder = kept_folder(run, target)
+    """Save a set in one step and return its folder: a reader sees all of it or nothing."""
+    folder = set_folder(run, target)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -124,8 +134,8 @@ def save_set(words: WordSet, run: Run, target: Target) -> Path:
     return folder
 
 
-def kept_folder(run: Run, target: Target) -> Path:
-    """Return where a set of a run as it is now lies, or will."""
+def set_folder(run: Run, target: Target) -> Path:
+    """Return the folder for the set of a run as it is now, whether it exists or not."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", run.name)[:80]
     weights = run.manifest.files["weights.safetensors"][:12]
     table = run.manifest.files["predictions.parquet"][:8]

@@ -1,8 +1,9 @@
 """Deletion and insertion over words: does the prediction depend on the words with the strongest contributions?
 
 Petsiuk, Das and Saenko, *RISE*, BMVC 2018, sec. 4.2, with words instead of pixels. Words are deleted, or
-inserted into the empty review, those that speak most for the target first, and the learner predicts again: with
-truthful contributions the probability falls fast and rises fast. The same is done in random orders.
+inserted into the empty review, in the order of their contributions, the largest first, and the learner predicts
+again: if the contributions are right, the probability falls fast and rises fast. The same is done in random
+orders.
 """
 
 from __future__ import annotations
@@ -90,13 +91,21 @@ def word_curves(
 ) -> list[WordCurves | None]:
     """Return the curves of each review, None for one with fewer than two words.
 
-    target : a class, a pair, or None for each review's predicted class.
-    steps : the most changes, each of about the same number of words; a review of fewer words has fewer.
-    draws : the number of random orders of each review; the same orders for the same seed and place in `texts`.
-    report : receives stage "words"; may raise to cancel.
+    All tokens of a word are deleted together; those without a place in the text stay. Words of equal contribution
+    are deleted in the order of the text.
 
-    All tokens of a word go together; those without a place in the text stay. Words of equal contribution go in
-    the order of the text. Raises ExplainError where method, layer or target do not fit.
+    Parameters
+    ----------
+    target : a class, a pair, or None for each review's predicted class.
+    method, layer : what `token_values.choose` allows.
+    steps : the largest number of changes, each of about the same number of words; a short review has fewer.
+    draws : the number of random orders of each review.
+    seed : of the random orders; they also depend on the place of the review in `texts`.
+    report : receives stage "words"; raise from it to stop.
+
+    Raises
+    ------
+    ExplainError : method, layer or target do not fit.
     """
     if steps < 1 or draws < 0:
         raise ExplainError(f"steps is {steps} and draws is {draws}; give at least 1 step and 0 draws")
@@ -114,9 +123,12 @@ def word_curves(
 
 
 def curve_areas(curves: Sequence[WordCurves | None]) -> pd.DataFrame:
-    """Return one row a review that has curves: "review" (its place), the areas "deletion" and "insertion", their
-    means over the random orders "random_deletion" and "random_insertion", and the two gains over random order,
-    "deletion_gain" (random minus deletion) and "insertion_gain" (insertion minus random): positive is better."""
+    """Return the areas under the curves, one row for each review that has curves.
+
+    Columns: review (its position), deletion, insertion (areas), random_deletion, random_insertion (mean areas of
+    the random orders), deletion_gain (random minus deletion) and insertion_gain (insertion minus random); a
+    positive gain is better than random order.
+    """
     rows = [
         {
             "review": place,
@@ -135,8 +147,11 @@ def curve_areas(curves: Sequence[WordCurves | None]) -> pd.DataFrame:
 
 
 def curve_summary(areas: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a column of `curve_areas`: "area", "mean", "low", "high" (Student's t, 95 %, over reviews),
-    "reviews" and "share_better" (of the gains, the share of reviews above 0; nan for the others)."""
+    """Return one row for each column of `curve_areas`.
+
+    Columns: area (its name), mean, low, high (95 % interval of the mean over reviews, Student's t), reviews (their
+    number) and share_better (for a gain the share of reviews above 0, else nan).
+    """
     rows = []
     for name in [column for column in areas.columns if column != "review"]:
         values = areas[name].to_numpy(float)
@@ -220,7 +235,7 @@ def _plan(
 
 
 def _counts(words: int, steps: int) -> np.ndarray:
-    """Return numbers of words to change, 0 to all of them, evenly: as far from the end as from the beginning."""
+    """Return numbers of words to change, from 0 to all, in nearly equal steps, symmetric about the middle."""
     for parts in range(min(steps, words), 0, -1):
         counts = np.linspace(0, words, parts + 1).round().astype(np.int64)
         if (counts == words - counts[::-1]).all():
@@ -230,7 +245,7 @@ def _counts(words: int, steps: int) -> np.ndarray:
 
 def _remaining(ids: np.ndarray, words: Words, keep: np.ndarray) -> np.ndarray:
     """Return the ids (L',) of the words to keep (W,) bool, and of the tokens that belong to none."""
-    return ids[np.append(keep, True)[words.owner]]  # owner -1 finds the True at the end
+    return ids[np.append(keep, True)[words.owner]]  # owner -1 is the True at the end
 
 
 def _predicted(learner: TextLearner, plans: Sequence[_Plan | None]) -> pa.Table:
@@ -263,7 +278,7 @@ def _of_row(row: dict[str, Any]) -> WordCurves | None:
 
 
 def _probability(logits: torch.Tensor, target: Target) -> np.ndarray:
-    """Return the probability of the target (N,), among its two classes alone for a contrast."""
+    """Return the probability of the target (N,); for a contrast, among its two classes alone."""
     if isinstance(target, int):
         return logits.softmax(dim=1)[:, target].numpy()
     return (logits[:, target[0]] - logits[:, target[1]]).sigmoid().numpy()

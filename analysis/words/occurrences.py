@@ -1,4 +1,4 @@
-"""Every occurrence of every word in a set of reviews, with its contribution."""
+"""Each occurrence of each word in a set of reviews, with its contribution."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ class Occurrences:
     ----------
     words : (V,) in lower case; punctuation and emoji are not among them.
     known : (V,) bool, whether the vocabulary has at least one token of it.
-    word, review : (N,) int64, which word stands in which review, in the order of the reviews and their texts.
+    word, review : (N,) int64, the number of the word and of the review it stands in, in the order of the reviews
+        and of their texts.
     contribution : (N,) float64, in logits of the explained score.
-    evidence : (N,) float64, the contribution times the number of the review's tokens: what the word says
-        however long the review is. For the exact CAM it is the value of the map.
+    evidence : (N,) float64, the contribution times the number of the review's tokens, which does not depend on
+        the review's length. For the exact CAM it is the value of the map.
     scores : (R,) float64, the explained number of each review.
     logits : (R, K) float64.
     method, layer : the names of the method and the layer that the contributions come from.
@@ -78,10 +79,10 @@ def collect(
     Parameters
     ----------
     target : a class, a pair (a, b) for the score of a minus that of b, a pair of arrays (R,) with one contrast
-        a review, or None: with two classes the pair (1, 0), so that all reviews speak of the same score.
+        for each review, or None: with two classes the pair (1, 0), so that all reviews have the same score.
     method, layer : what `token_values.choose` allows; the exact CAM by default, where there is one.
     length : 1 for words, n for phrases of n spoken words within one sentence.
-    report : receives stage "words"; may raise to cancel.
+    report : receives stage "words"; raise from it to stop.
 
     Raises
     ------

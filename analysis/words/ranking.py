@@ -1,4 +1,4 @@
-"""Words of a whole validation set, ranked by what they contribute on average, and words that drive mistakes."""
+"""Words of a whole validation set, ranked by their mean contribution, and words that lead to mistakes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ from analysis.words.occurrences import Occurrences, collect
 
 INTERVAL = "95 % interval of the mean: Student's t, with the review as the unit (a word's occurrences in one "
 INTERVAL += "review are not independent); each word's own, not widened for the number of words compared."
-"""What the columns `low` and `high` are, for a reader."""
+"""What the columns `low` and `high` mean, as a sentence for a page."""
 
 
 def rank_words(occurrences: Occurrences, min_reviews: int = 10) -> pd.DataFrame:
     """Rank words by the size of their mean contribution, strongest first.
 
-    Words in fewer than `min_reviews` reviews are left out: at least 2, for an interval.
+    Parameters
+    ----------
+    min_reviews : words in fewer reviews are left out; at least 2, since an interval needs two
 
     Returns
     -------
-    One row a word: word; mean, low, high (mean contribution of an occurrence in logits, with the interval that
-    `INTERVAL` describes); evidence (mean of contribution times the review's length in tokens, which long
-    reviews do not make smaller); occurrences, reviews; total (sum of the contributions); known (whether the
+    One row for each word: word; mean, low, high (mean contribution of an occurrence in logits, with the interval
+    that `INTERVAL` describes); evidence (mean of contribution times the review's length in tokens, so that it does
+    not depend on the length); occurrences, reviews; total (sum of the contributions); known (whether the
     vocabulary has it). Words of equal mean stand in alphabetical order.
+
+    Raises
+    ------
+    ExplainError : `min_reviews` is below 2
     """
     if min_reviews < 2:
         raise ExplainError(f"min_reviews is {min_reviews}; an interval needs at least 2 reviews")
@@ -73,15 +79,20 @@ def words_of_mistakes(
 ) -> pd.DataFrame:
     """Rank words by what they add, over all mistakes, to the predicted class rather than the true one.
 
-    labels, predicted : (R,) class numbers; only reviews where they differ are read.
+    Parameters
+    ----------
+    labels, predicted : (R,) class numbers; only reviews where they differ are read
+    method, layer : what `token_values.choose` allows
+    min_mistakes : words in fewer wrongly predicted reviews are left out
+    report : receives stage "words"; raise from it to stop
 
     Returns
     -------
-    One row a word that stands in at least `min_mistakes` misread reviews: word; push (sum over the mistakes of
-    its contribution to the score of the predicted class minus that of the true one: positive where it drove
-    them); mean, low, high (per mistake that has it, with Student's t 95 % interval); mistakes (how many have
-    it); decisive (in how many the margin is no larger than what it gives there: for the exact CAM, those that
-    would have come out right had it given nothing); occurrences. Strongest push first; empty without mistakes.
+    One row for each word: word; push (sum over the mistakes of its contribution to the score of the predicted
+    class minus that of the true one: positive where the word led to the mistake); mean, low, high (of a mistake
+    with this word, and the 95 % interval of the mean, Student's t); mistakes (number of those with this word);
+    decisive (in how many of them its contribution is as large as the margin or larger: by the exact CAM, without
+    its contribution the prediction would be right); occurrences. Largest push first; empty without mistakes.
     """
     columns = ["word", "push", "mean", "low", "high", "mistakes", "decisive", "occurrences"]
     truth, prediction = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)

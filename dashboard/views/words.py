@@ -44,9 +44,9 @@ def _read_once(folder: str, modified_ns: int) -> WordSet | None:
 
 def saved_words(run: Run, target: Target) -> WordSet | None:
     """Return the saved set, read once and shared by all sessions; None where there is none."""
-    from analysis.sweeps.words import kept_folder
+    from analysis.sweeps.words import set_folder
 
-    folder = kept_folder(run, target)
+    folder = set_folder(run, target)
     try:
         return _read_once(str(folder), folder.stat().st_mtime_ns)
     except OSError:
@@ -92,7 +92,7 @@ run = chosen_run("words")
 st.title("Words")
 with clear_messages(run):
     target, label = asked_target(run)
-    from analysis.sweeps.words import LEAST
+    from analysis.sweeps.words import MIN_REVIEWS
 
     found = saved_words(run, target)
     if found is None:
@@ -102,9 +102,9 @@ with clear_messages(run):
     st.markdown(f"Which words speak for **{plain(label)}**, over {count:,} validation reviews")
     least = st.number_input(
         "Minimum number of reviews",
-        LEAST,
-        max(LEAST, count),
-        min(max(LEAST, count // 250), 20),
+        MIN_REVIEWS,
+        max(MIN_REVIEWS, count),
+        min(max(MIN_REVIEWS, count // 250), 20),
         key=state.LEAST,
         bind="query-params",
         width=240,

@@ -34,9 +34,9 @@ def _set_results(path: str, modified_ns: int) -> SetResults:
 
 def set_results(run: Run, layer: str) -> SetResults | None:
     """Return the saved results, which are read once; None where there are none."""
-    from analysis.sweeps.ablation import kept_path
+    from analysis.sweeps.ablation import table_path
 
-    path = kept_path(run, layer)
+    path = table_path(run, layer)
     try:
         return _set_results(str(path), path.stat().st_mtime_ns)
     except (OSError, ValueError):

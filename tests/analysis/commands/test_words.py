@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
 import re
@@ -12,16 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.commands.cli import main
-from analysis.commands.words import add_arguments, print_words
+from analysis.commands.cli import main, make_parser
+from analysis.commands.words import run as run_words
 from analysis.errors import CamLensError
 from analysis.runs import PROBES, Run
 
 
 def printed(run: Run, capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    print_words(run, parser.parse_args(words))
+    run_words(make_parser().parse_args(["words", "--run", str(run.path), *words]))
     return capsys.readouterr().out.splitlines()
 
 

@@ -17,11 +17,16 @@ class SoundRecipe(RecipeBase):
     kind: ClassVar[str] = "sounds"
     source: str = "birds"
     path: str | None = None
+    task: str = "species"
+    arch: str = "small"
+    seed: int = 1
     epochs: int = 2
 
 
 def test_the_json_has_the_fields_in_order_of_their_names():
-    assert SoundRecipe().to_json() == '{"epochs": 2, "path": null, "source": "birds"}'
+    assert SoundRecipe().to_json() == (
+        '{"arch": "small", "epochs": 2, "path": null, "seed": 1, "source": "birds", "task": "species"}'
+    )
 
 
 def test_the_digest_is_the_start_of_a_sha256_of_the_json():

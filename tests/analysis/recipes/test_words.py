@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from analysis.commands.cli import _parser, _recipe
+from analysis.commands.cli import make_parser
+from analysis.commands.fit import recipe_of
 from analysis.recipes.base import RecipeError
 from analysis.recipes.words import TextRecipe
 
@@ -63,4 +64,4 @@ def test_every_option_changes_the_name():
     ],
 )
 def test_its_options_ask_for_the_same_recipe(recipe: TextRecipe):
-    assert _recipe(_parser().parse_args(["fit", *recipe.options()])) == recipe
+    assert recipe_of(make_parser().parse_args(["fit", *recipe.options()])) == recipe

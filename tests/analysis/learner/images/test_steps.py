@@ -11,11 +11,12 @@ import torch
 
 from analysis.data.images import open_image
 from analysis.data.source import LabelledImages
-from analysis.fitting import images as module
 from analysis.fitting.fit import fit
-from analysis.fitting.images import ImageSteps
+from analysis.learner.images import steps as module
+from analysis.learner.images.steps import ImageSteps
 from analysis.learner.images.store import load
 from analysis.learner.training import TrainingError
+from analysis.progress import ProgressEvent
 from analysis.runs import Run
 from tests.tiny import tiny_recipe
 
@@ -44,12 +45,12 @@ def test_the_costs_count_the_passes_of_training_and_validation():
 def test_the_pooled_features_are_the_mean_of_each_channel(tiny_run: Run):
     loaded = load(tiny_run, "cpu")
     files = tiny_run.examples().names("valid")[:5]
-    counts: list[int] = []
-    features = ImageSteps(tiny_run.manifest.recipe).pooled_features(loaded, files, counts.append)
+    events: list[ProgressEvent] = []
+    features = ImageSteps(tiny_run.manifest.recipe).pooled_features(loaded, files, events.append)
     with torch.no_grad():
         last = loaded.model[0](loaded.batch([open_image(tiny_run.image_path(file)) for file in files]))
     np.testing.assert_allclose(list(features.values())[-1], last.mean(dim=(2, 3)), atol=1e-5)
-    assert counts[-1] == 5
+    assert events[-1].fraction == 1
 
 
 def test_too_little_memory_says_what_to_make_smaller(
