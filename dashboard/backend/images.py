@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from analysis.explain.precision import PrecisionChoice
     from analysis.explain.probe import Probe
     from analysis.explain.report.layers import LayerReport
-    from analysis.explain.report.picture import SeenImage
+    from analysis.explain.report.picture import TracedImage
     from analysis.explain.studies.keepdim import KeepdimCase, KeepdimCell
     from analysis.learner.images.store import LoadedLearner
 
@@ -67,7 +67,7 @@ class Resident:
 
 @dataclass(frozen=True)
 class TwinEffect:
-    """A demo picture drawn again without its planted object, and what the model says of both.
+    """A demo picture drawn again without its shortcut, and what the model says of both.
 
     `picture` is (S, S, 3) uint8; `with_object` and `without_object` are (C,) float32 logits.
     """
@@ -170,7 +170,7 @@ class Service:
         return self._without_network.get_or_make(("decoded", digest(run), *_stamp(run, image), size), compute)
 
     def annotation(self, run: Run, image: str) -> Annotation:
-        """The mask, head box and planted object of a picture, where its data set has them."""
+        """The mask, head box and shortcut of a picture, where its data set has them."""
         if image.startswith(UPLOAD):
             return Annotation(mask=None, head_box=None, shortcut=None)
         return annotation(Path(run.manifest.data_root), image)
@@ -191,11 +191,11 @@ class Service:
         """A picture as maps are asked of it, in "fp32", "bf16" or in what was measured to be best."""
         chosen = self.precision(run, image).precision if precision == AUTO else precision
 
-        def see() -> SeenImage:
-            from analysis.explain.report.picture import SeenImage
+        def see() -> TracedImage:
+            from analysis.explain.report.picture import TracedImage
 
             resident = self.resident(run)
-            return SeenImage(resident.loaded.model, self.batch(run, [image]), resident.probes, precision=chosen)
+            return TracedImage(resident.loaded.model, self.batch(run, [image]), resident.probes, precision=chosen)
 
         def masks() -> tuple[np.ndarray | None, np.ndarray | None]:
             loaded, known = self.resident(run).loaded, self.annotation(run, image)
@@ -235,7 +235,7 @@ class Service:
         return self.maps.shown(self.subject(run, image, precision), target, methods, reader="").report
 
     def twin_effect(self, run: Run, image: str) -> TwinEffect | None:
-        """What the planted object of a demo picture does to the model, by drawing it away.
+        """What the shortcut of a demo picture does to the model, by drawing it away.
 
         None where the picture was drawn by another version of the demo, which has no twin of it.
         """
@@ -262,7 +262,7 @@ class Service:
         return self._residents.result(self._results, run, ("twin", *stamp), compute)
 
     def planted(self, run: Run) -> pd.DataFrame:
-        """What the demo's planted object does to this learner, measured on its validation pictures."""
+        """What the demo's shortcut does to this learner, measured on its validation pictures."""
 
         def compute(resident: Resident) -> pd.DataFrame:
             from analysis.sweeps.planted import shortcut_effects, shortcut_summary

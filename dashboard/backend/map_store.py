@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from analysis.explain.report.layers import LayerReport, MethodMaps
-    from analysis.explain.report.picture import MethodMap, SeenImage
+    from analysis.explain.report.picture import MethodMap, TracedImage
 
 GRACE = 0.5  # seconds that a page waits for a slow method before it shows its progress instead
 
@@ -23,11 +23,11 @@ class Subject:
     """A picture that maps are asked of.
 
     `key` tells it from every other, `see` runs it through the network, `image` is what that saw, uint8
-    (S, S, 3), and `masks` are those of the pet and of the planted object in it, bool (S, S) or None.
+    (S, S, 3), and `masks` are those of the animal and of the shortcut in it, bool (S, S) or None.
     """
 
     key: tuple
-    see: Callable[[], SeenImage]
+    see: Callable[[], TracedImage]
     image: Callable[[], np.ndarray]
     masks: Callable[[], tuple[np.ndarray | None, np.ndarray | None]]
     class_names: tuple[str, ...]
@@ -55,7 +55,7 @@ class MapStore:
         self._fused = MadeOnce(limit=48)
         self.works = Works()
 
-    def seen(self, subject: Subject) -> SeenImage:
+    def seen(self, subject: Subject) -> TracedImage:
         """The picture's kept forward pass, run at the first call."""
         return self._seen.get_or_make(subject.key, subject.see)
 
@@ -169,8 +169,8 @@ def is_slow(method: str) -> bool:
     """Whether a method runs the network again and again, rather than reading what one pass brought."""
     from analysis.explain.methods import METHODS
 
-    return METHODS[method].needs_tail or METHODS[method].needs_passes
+    return METHODS[method].needs_resume or METHODS[method].needs_forward
 
 
-def _complete(made: MethodMaps | None, seen: SeenImage) -> bool:
+def _complete(made: MethodMaps | None, seen: TracedImage) -> bool:
     return made is not None and len(made.maps) == len(seen.layers)

@@ -55,9 +55,9 @@ def agreement_figure(
 def place_figures(
     report: LayerReport, titles: dict[str, str], theme: Theme = "light", width: int = 850
 ) -> dict[tuple[str, str], go.Figure]:
-    """Draw each metric of a map and a mask over the layers, by place ("pet", "shortcut") and metric.
+    """Draw each metric of a map and a mask over the layers, by place ("animal", "shortcut") and metric.
 
-    The dotted line is chance: what a map without knowledge would reach.
+    The dotted line is chance: what a map without information would reach.
     """
     figures = {}
     for place, mask in report.places.items():

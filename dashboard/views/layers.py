@@ -90,14 +90,14 @@ def layer_notes(report: LayerReport) -> None:
             st.caption(f"{row.label}: {row.note}.")
 
 
-def planted_object(effect: TwinEffect, names: tuple[str, ...]) -> None:
+def shortcut_effect(effect: TwinEffect, names: tuple[str, ...]) -> None:
     """The demo's own experiment: the same picture drawn again without the ball."""
     after, before = effect.with_object, effect.without_object
     first, second = st.columns([1, 5], vertical_alignment="center")
     first.image(effect.picture, width="stretch", alt="The same picture drawn without the ball")
     second.markdown(
-        "**The same picture without the ball.** The demo can draw this very picture again without the ball that "
-        f"it planted, so the ball's true effect on the {names[0]} − {names[1]} logit is known: "
+        "**The same picture without the ball.** The demo can draw this very picture again without the ball, "
+        f"its shortcut, so the ball's true effect on the {names[0]} − {names[1]} logit is known: "
         f"**{(after[0] - after[1]) - (before[0] - before[1]):+.2f}** (from {before[0] - before[1]:+.2f} to "
         f"{after[0] - after[1]:+.2f}). A faithful contrast map has to be hot at the ball."
     )
@@ -204,7 +204,7 @@ with clear_messages(run):
         effect = service().twin_effect(run, image.id)
         if effect is not None:
             with st.container(border=True):
-                planted_object(effect, report.class_names)
+                shortcut_effect(effect, report.class_names)
 
     agreement_section(report, width)
     costs(report, service().precision(run, image.id))

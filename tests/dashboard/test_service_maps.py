@@ -40,8 +40,8 @@ def test_energy_lies_inside_the_hand_made_trimap(tiny_run, tmp_path):
         height, width = row.maps["gradcam"].values.shape
         share = wanted.reshape(height, 64 // height, width, 64 // width).mean(axis=(1, 3))
         for shown in row.maps.values():
-            values, found = shown.values, shown.numbers.inside["pet"]["mass"]
-            assert list(shown.numbers.inside) == ["pet"]
+            values, found = shown.values, shown.numbers.inside["animal"]["mass"]
+            assert list(shown.numbers.inside) == ["animal"]
             hot = np.where(values > 0, values, 0).astype(np.float64)
             if hot.sum() > 0:
                 assert found == pytest.approx((hot * share).sum() / hot.sum(), abs=1e-6)

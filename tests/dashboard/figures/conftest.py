@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.explain.engine.costs import Cost
+from analysis.explain.engine.clock import Cost
 from analysis.explain.engine.feature_map import LayerInfo
-from analysis.explain.engine.prepared import Setup
+from analysis.explain.engine.preparation import Setup
 from analysis.explain.report.layers import LayerReport, LayerRow
 from analysis.explain.report.picture import MapNumbers, MethodMap
 
@@ -30,8 +30,8 @@ METHODS = {
 }
 
 
-def numbers(peak: tuple[int, int], pet: float, shortcut: float) -> MapNumbers:
-    return MapNumbers(peak, {}, {"pet": {"mass": pet}, "shortcut": {"mass": shortcut}})
+def numbers(peak: tuple[int, int], animal: float, shortcut: float) -> MapNumbers:
+    return MapNumbers(peak, {}, {"animal": {"mass": animal}, "shortcut": {"mass": shortcut}})
 
 
 def make_row(index: int, channels: int, side: int, kind: str, note: str, more: int) -> LayerRow:

@@ -52,8 +52,8 @@ def test_lines_of_many_methods_can_be_told_apart(five, titles):
 
 def test_energy_is_drawn_beside_chance(report, titles):
     figures = place_figures(report, titles)
-    assert list(figures) == [("pet", "mass"), ("shortcut", "mass")]
-    assert lines(figures["pet", "mass"])["Grad-CAM"][5] == pytest.approx(0.75)
+    assert list(figures) == [("animal", "mass"), ("shortcut", "mass")]
+    assert lines(figures["animal", "mass"])["Grad-CAM"][5] == pytest.approx(0.75)
     assert lines(figures["shortcut", "mass"])["CAM"][5] == pytest.approx(0.1)
     assert [figure.layout.shapes[0].y0 for figure in figures.values()] == [
         report.mask.mean(),
@@ -90,7 +90,7 @@ def test_the_table_speaks_in_words_and_counts_from_one(report, titles):
     assert (cam["Method"], gradcam["Method"]) == ("CAM (exact)", "Grad-CAM")
     assert gradcam["Correlation with CAM"] == 0.6
     assert cam["Peak"] == "row 1, column 6"
-    assert gradcam["Positive energy in the pet"] == 0.75
+    assert gradcam["Positive energy in the animal"] == 0.75
     assert table["Method"].tolist()[::2] == [
         "CAM (none)",
         "CAM (linear probe)",
@@ -106,7 +106,7 @@ def test_the_table_speaks_in_words_and_counts_from_one(report, titles):
 def test_the_table_leaves_out_what_nobody_measured(report, titles):
     columns = set(agreement_table(without_masks(report), titles).columns)
     assert "Correlation with CAM" in columns
-    assert not [name for name in columns if "pet" in name or "shortcut" in name]
+    assert not [name for name in columns if "animal" in name or "shortcut" in name]
 
 
 def test_a_new_metric_has_its_line_its_figure_and_its_columns(report, titles, monkeypatch):
@@ -135,7 +135,7 @@ def test_a_new_metric_has_its_line_its_figure_and_its_columns(report, titles, mo
     new = replace(report, rows=tuple(rows))
     assert lines(agreement_figure(new, titles))["TWIN"][1:] == [0.5] * 5
     figures = place_figures(new, titles)
-    assert list(figures) == [("pet", "mass"), ("pet", "auc"), ("shortcut", "mass"), ("shortcut", "auc")]
-    assert not figures["pet", "auc"].layout.shapes  # no number by chance was given
-    columns = ["GINI", "AUC in the pet", "AUC in the shortcut", "TWIN with CAM"]
+    assert list(figures) == [("animal", "mass"), ("animal", "auc"), ("shortcut", "mass"), ("shortcut", "auc")]
+    assert not figures["animal", "auc"].layout.shapes  # no number by chance was given
+    columns = ["GINI", "AUC in the animal", "AUC in the shortcut", "TWIN with CAM"]
     assert agreement_table(new, titles).iloc[11][columns].tolist() == [0.5] * 4

@@ -14,7 +14,7 @@ from analysis.explain.measures.fusion import fuse
 from analysis.explain.methods import METHODS
 from analysis.explain.probe import Probe
 from analysis.explain.report.layers import LayerReport, fused_maps, layer_report, map_numbers, method_maps
-from analysis.explain.report.picture import SeenImage
+from analysis.explain.report.picture import TracedImage
 from analysis.explain.trace import capture
 from tests.analysis.explain.networks import classifier, pictures
 
@@ -40,7 +40,7 @@ def probe(channels: int, classes: int = 3) -> Probe:
 def reported(
     model: nn.Module, target=None, methods=("cam", "gradcam"), probes=None, layers=None, **masks
 ) -> LayerReport:
-    seen = SeenImage(model, picture(), probes, layers)
+    seen = TracedImage(model, picture(), probes, layers)
     return layer_report(seen, IMAGE, NAMES, target, methods, **masks)
 
 
@@ -49,7 +49,7 @@ def test_each_layer_gets_the_most_truthful_cam_there_is(target, label: str) -> N
     x, mask, shortcut = picture(), np.eye(8, dtype=bool), np.tri(8, dtype=bool)
     report = reported(net(), target, probes={"0.3": probe(4)}, mask=mask, shortcut=shortcut)
     assert (report.target, report.target_label, report.class_names) == (target, label, NAMES)
-    assert report.places == {"pet": mask, "shortcut": shortcut}
+    assert report.places == {"animal": mask, "shortcut": shortcut}
     stem, pool, last = report.rows
     assert [row.layer.name for row in report.rows] == ["0.2", "0.3", "0.6"]
     assert [row.maps["cam"].kind for row in report.rows] == ["none", "probe", "exact"]
@@ -62,7 +62,7 @@ def test_each_layer_gets_the_most_truthful_cam_there_is(target, label: str) -> N
     for row in report.rows:
         gradcam = row.maps["gradcam"]
         np.testing.assert_allclose(gradcam.values, expected[row.layer.name, "gradcam"][0], rtol=1e-5)
-        assert gradcam.numbers == map_numbers(gradcam.values, {"pet": mask, "shortcut": shortcut})
+        assert gradcam.numbers == map_numbers(gradcam.values, {"animal": mask, "shortcut": shortcut})
 
     assert stem.maps["cam"].values is stem.maps["cam"].certificate is stem.probe_accuracy is None
     assert stem.agreement == {}
@@ -147,20 +147,20 @@ def test_where_no_gradient_arrives_only_gradient_methods_refuse() -> None:
 
 
 def test_costs_name_every_pass_once_and_a_second_class_comes_from_the_kept_pass() -> None:
-    seen = SeenImage(net(), picture())
+    seen = TracedImage(net(), picture())
     first = layer_report(seen, IMAGE, NAMES, 0, ("cam", "gradcam"))
-    assert [cost.what for cost in first.costs] == ["forward", "backward", "cam", "gradcam"]
+    assert [cost.part for cost in first.costs] == ["forward", "backward", "cam", "gradcam"]
     assert all(cost.ms > 0 and cost.forwards > 0 for cost in first.costs)
     second = layer_report(seen, IMAGE, NAMES, 1, ("gradcam",))
-    assert [cost.what for cost in second.costs] == ["backward", "gradcam"]
+    assert [cost.part for cost in second.costs] == ["backward", "gradcam"]
     assert second.setup is first.setup
     again = layer_report(seen, IMAGE, NAMES, 0, ("hirescam",))
-    assert [cost.what for cost in again.costs] == ["forward", "backward", "hirescam"]
+    assert [cost.part for cost in again.costs] == ["forward", "backward", "hirescam"]
 
 
 def test_a_kept_pass_runs_the_network_no_more() -> None:
     model = net()
-    seen = SeenImage(model, picture())
+    seen = TracedImage(model, picture())
     calls: list[int] = []
     seen._trace._pass.prepared.network.register_forward_pre_hook(lambda *_: calls.append(1))
     for target in (0, 1, (0, 2)):
@@ -169,7 +169,7 @@ def test_a_kept_pass_runs_the_network_no_more() -> None:
 
 
 def test_a_stopped_method_keeps_its_layers_and_goes_on_from_there() -> None:
-    score = SeenImage(net(), picture()).score(0)
+    score = TracedImage(net(), picture()).score(0)
     told: list[tuple] = []
     parts = list(method_maps(score, "ablationcam", progress=lambda *news: told.append(news)))
     assert [list(part.maps) for part in parts] == [["0.6"], ["0.6", "0.3"], ["0.6", "0.3", "0.2"]]
@@ -193,7 +193,7 @@ def test_a_stopped_method_keeps_its_layers_and_goes_on_from_there() -> None:
 
 
 def test_maps_that_are_not_there_yet_have_a_note() -> None:
-    seen = SeenImage(net(), picture())
+    seen = TracedImage(net(), picture())
     first = next(method_maps(seen.score(0), "ablationcam"))
     report = layer_report(seen, IMAGE, NAMES, 0, ("scorecam", "ablationcam"), made={"ablationcam": first})
     stem, _, last = report.rows
@@ -252,8 +252,8 @@ def test_a_head_without_any_cam_gets_the_probes_or_the_reason() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ExplainError, match="batch of 2"):
-        SeenImage(net(), pictures(2, dtype=torch.float32))
-    seen = SeenImage(net(), picture(), {"0.3": probe(5)})
+        TracedImage(net(), pictures(2, dtype=torch.float32))
+    seen = TracedImage(net(), picture(), {"0.3": probe(5)})
     with pytest.raises(ExplainError, match="2 class names"):
         layer_report(seen, IMAGE, NAMES[:2], 0)
     with pytest.raises(UnknownNameError, match="Did you mean 'gradcam'"):
