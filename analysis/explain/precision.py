@@ -89,7 +89,8 @@ def measure_precision(
         _correlation(results["fp32"].maps[key], results["bf16"].maps[key]) for key in results["fp32"].maps
     )
     measured = (
-        f"{speedup:.1f} times as fast here, and its maps correlate with those of float32 by {correlation:.3f}"
+        f"{speedup:.1f} times as fast here, and its maps correlate with those of float32 by at least "
+        f"{correlation:.3f}"
     )
     if correlation < MIN_CORRELATION:
         return PrecisionChoice("fp32", speedup, correlation, f"float32: bfloat16 would be {measured}: too low")

@@ -51,7 +51,7 @@ class Twice(Parts):
         self.again = nn.Sequential(self.second, self.relu)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.third(self.recapture(self.recapture(self.relu(self.norm(self.first(x)))))))
+        return self.head(self.third(self.again(self.again(self.relu(self.norm(self.first(x)))))))
 
 
 class Two(nn.Module):
@@ -275,7 +275,7 @@ def test_a_picture_that_is_asked_again_behind_the_layer_is_the_rows_own() -> Non
 def test_a_network_that_cannot_be_resumed_for_images_in_any_order_is_refused(batch: int) -> None:
     net = TokensFirst().double()
     with pytest.raises(
-        ExplainError, match=r"can't be resumed behind 'conv' \(.*\), so methods that change activations"
+        ExplainError, match=r"can't be resumed after 'conv' \(.*\), so methods that change activations"
     ):
         explain(net, pictures(batch), ["conv"], ["ablationcam"], 1)
     assert explain(net, pictures(batch), ["conv"], ["gradcam"], 1).maps["conv", "gradcam"].abs().max() > 0
@@ -315,7 +315,7 @@ def test_a_layer_inside_a_block_with_a_fast_path_is_given_its_activation() -> No
 
 def test_a_plain_function_as_reshape_has_no_way_back() -> None:
     net, x = classifier(), pictures()
-    with pytest.raises(LayerError, match="needs the reshape's way back"):
+    with pytest.raises(LayerError, match="needs the inverse of the reshape"):
         explain(net, x, ["0.6"], ["ablationcam"], reshape=lambda output: output * 1)
     assert explain(net, x, ["0.6"], ["gradcam"], reshape=lambda output: output * 1).maps
 

@@ -104,7 +104,7 @@ def test_transformers_say_how_their_tokens_lie(make: Any) -> None:
     said = explain(net, x, [layer], ["gradcam"], targets, reshape=grid if blind else channels_last)
     torch.testing.assert_close(said.maps[layer, "gradcam"], expected)
     if blind:
-        with pytest.raises(LayerError, match="only from its class token.*Choose an earlier layer"):
+        with pytest.raises(LayerError, match="on its class token only.*Choose an earlier layer"):
             explain(net, x, [blind], ["gradcam"], targets)
 
 

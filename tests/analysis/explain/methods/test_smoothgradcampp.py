@@ -50,7 +50,7 @@ def test_without_noise_it_is_gradcampp(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_images_than_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     capture = take(classifier(), pictures(5), "0.6", 1)
     expected = SMOOTHGRADCAMPP.maps(capture, "0.6")
-    monkeypatch.setattr(module, "PICTURES", 2)
+    monkeypatch.setattr(module, "IMAGE_BATCH", 2)
     torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, "0.6"), expected)
 
 
