@@ -9,7 +9,7 @@ from functools import cached_property
 from torch import Tensor, nn
 
 from analysis.explain import LayerInfo, explainable_layers, stage_layers
-from analysis.explain.engine.copies import private_copy, without_hooks
+from analysis.explain.engine.model_copy import private_copy, without_hooks
 
 
 @dataclass(frozen=True)

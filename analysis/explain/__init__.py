@@ -1,4 +1,4 @@
-"""From (model, image, layers, methods) to maps."""
+"""Explain a classifier: maps of what its scores depend on, for a model, images, layers and methods."""
 
 from analysis.explain.engine.feature_map import LayerInfo
 from analysis.explain.engine.layers import explainable_layers, stage_layers

@@ -1,4 +1,4 @@
-"""What can go wrong when a map is asked for; every message names the cure."""
+"""The errors of this package; every message says what to do instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from analysis.errors import CamLensError
 
 
 class ExplainError(CamLensError, ValueError):
-    """A map cannot be made of what was asked."""
+    """No map can be made from these arguments."""
 
 
 class UnknownNameError(ExplainError, KeyError):
@@ -20,11 +20,11 @@ class UnknownNameError(ExplainError, KeyError):
 
 
 class LayerError(ExplainError):
-    """The layer exists but has no map: not a (B, C, h, w) output, not called, or no path to the logits."""
+    """The layer exists but has no map: no (B, C, h, w) output, never called, or no path from it to the logits."""
 
 
 class HeadError(ExplainError):
-    """The head is not average pool -> affine layers, so no exact CAM exists."""
+    """The head is not an average pool followed by affine layers, so no exact CAM exists."""
 
 
 class InnerLayerError(HeadError):
@@ -32,7 +32,7 @@ class InnerLayerError(HeadError):
 
 
 def no_gradient(layer: str) -> LayerError:
-    """Return the error for a layer that the score cannot be differentiated in."""
+    """Return the error for a layer that no gradient of the score reaches."""
     return LayerError(
         f"no gradient reaches layer {layer!r}: the logits do not depend on its (last) output, or the model "
         "detaches it on the way"
@@ -40,7 +40,7 @@ def no_gradient(layer: str) -> LayerError:
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """' Did you mean ...?' for a misspelt name, or an empty string."""
+    """Return " Did you mean '...'?" for a misspelt name, or an empty string where no known name is close."""
     lower = {each.lower(): each for each in known}
     matches = [lower[match] for match in difflib.get_close_matches(name.lower(), list(lower), n=3)]
     return f" Did you mean {' or '.join(map(repr, matches))}?" if matches else ""

@@ -1,4 +1,4 @@
-"""Which precision to explain a model in, here: measured, and said."""
+"""Choose the precision to explain a model in, by measuring both on this machine."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from analysis.explain.errors import ExplainError, LayerError
 from analysis.explain.maps import Explanation
 from analysis.explain.trace import explain
 
-# What bfloat16 has to bring before it is chosen, and how near its maps have to stay.
-WORTH = 1.2
-NEAR = 0.99
+# bfloat16 is chosen from this speedup on, and if its maps correlate with those of float32 at least this well.
+MIN_SPEEDUP = 1.2
+MIN_CORRELATION = 0.99
 _ROUNDS = 3
-# One that averages the gradient over the cells, and one that takes it cell by cell and so forgives least.
+# Grad-CAM averages the gradient over the cells; HiResCAM uses each cell's own and is the most sensitive to
+# rounding.
 _METHODS = ("gradcam", "hirescam")
 
 
 @dataclass(frozen=True)
 class PrecisionChoice:
-    """`precision` is "fp32" or "bf16"; `speedup` is float32's time over bfloat16's, for all stages.
+    """The precision that was chosen, and the measurements behind the choice.
 
-    `correlation` is the lowest Pearson correlation of a map in bfloat16 with the one in float32, over the
-    stages, by Grad-CAM and by HiResCAM. Both are None where the model does not run in bfloat16. `why` is a
-    sentence for the user.
+    Attributes
+    ----------
+    precision : "fp32" or "bf16".
+    speedup : time in float32 divided by time in bfloat16, for all stages; None where bfloat16 does not run.
+    correlation : the lowest Pearson correlation between the maps of a stage in the two precisions, by Grad-CAM and
+        HiResCAM; None where bfloat16 does not run.
+    why : a sentence for the user.
     """
 
     precision: str
@@ -39,11 +44,19 @@ class PrecisionChoice:
 def measure_precision(
     model: nn.Module, x: Tensor, before_step: Callable[[], None] = lambda: None
 ) -> PrecisionChoice:
-    """Explain x (1, 3, H, W) in both precisions, and choose bfloat16 where it is faster and says the same.
+    """Explain x in both precisions, and choose bfloat16 where it is faster and its maps are the same.
 
-    "Faster" is at least 1.2 times, "the same" a correlation of at least 0.99 at every stage.
-    `before_step` is called before each of the many explanations, and may raise to stop. Raises ExplainError
-    where the model can't be explained in float32 either.
+    Faster means at least 1.2 times as fast, the same means a correlation of at least 0.99 at every stage.
+
+    Parameters
+    ----------
+    model : the classifier.
+    x : (1, 3, H, W), normalised.
+    before_step : called before each of the explanations; raise from it to stop.
+
+    Raises
+    ------
+    ExplainError : the model cannot be explained in float32 either.
     """
 
     def has_gradient(layer: str) -> bool:
@@ -59,14 +72,14 @@ def measure_precision(
     results: dict[str, Explanation] = {}
     try:
         for round_number in range(_ROUNDS + 1):
-            for precision, spent in seconds.items():
+            for precision, durations in seconds.items():
                 before_step()
                 result = explain(model, x, names, _METHODS, precision=precision)
                 for reason in result.refused.values():
                     raise ExplainError(reason)
                 results[precision] = result
-                if round_number > 0:  # the first one prepares
-                    spent.append(sum(cost.ms for cost in results[precision].costs))
+                if round_number > 0:  # the first round prepares the model
+                    durations.append(sum(cost.ms for cost in results[precision].costs))
     except ExplainError as error:
         if "bf16" not in results and "fp32" in results:
             return PrecisionChoice("fp32", None, None, f"float32: {error}")
@@ -75,16 +88,19 @@ def measure_precision(
     correlation = min(
         _correlation(results["fp32"].maps[key], results["bf16"].maps[key]) for key in results["fp32"].maps
     )
-    said = f"{speedup:.1f} times as fast here, its maps correlate with float32's at {correlation:.3f} or more"
-    if correlation < NEAR:
-        return PrecisionChoice("fp32", speedup, correlation, f"float32: bfloat16 would be {said}: too far off")
-    if speedup < WORTH:
-        return PrecisionChoice("fp32", speedup, correlation, f"float32: bfloat16 would be only {said}")
-    return PrecisionChoice("bf16", speedup, correlation, f"bfloat16: {said}")
+    measured = (
+        f"{speedup:.1f} times as fast here, and its maps correlate with those of float32 by at least "
+        f"{correlation:.3f}"
+    )
+    if correlation < MIN_CORRELATION:
+        return PrecisionChoice("fp32", speedup, correlation, f"float32: bfloat16 would be {measured}: too low")
+    if speedup < MIN_SPEEDUP:
+        return PrecisionChoice("fp32", speedup, correlation, f"float32: bfloat16 would be only {measured}")
+    return PrecisionChoice("bf16", speedup, correlation, f"bfloat16: {measured}")
 
 
 def _has_gradient(model: nn.Module, x: Tensor, layer: str) -> bool:
-    """False for the last block of a transformer, of which only the class token is read."""
+    """Return whether a gradient reaches the layer; at the last block of a transformer none may."""
     try:
         explain(model, x, [layer], _METHODS)
     except LayerError:
@@ -93,7 +109,7 @@ def _has_gradient(model: nn.Module, x: Tensor, layer: str) -> bool:
 
 
 def _correlation(first: Tensor, second: Tensor) -> float:
-    """Pearson's, 1 for two maps that are the same constant."""
+    """Return the Pearson correlation of two maps; 1 where they are equal, 0 where it is not defined."""
     if torch.equal(first, second):
         return 1.0
     value = float(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]).double())[0, 1])

@@ -14,7 +14,7 @@ from dashboard.backend.pictures import Pictures, picture_key
 
 if TYPE_CHECKING:
     from analysis.explain.report.layers import LayerReport, MethodMaps, MethodProgress
-    from analysis.explain.report.picture import MethodMap, SeenImage
+    from analysis.explain.report.picture import MethodMap, TracedImage
 
 GRACE = 0.5  # seconds that a page waits for a slow method before it shows its progress instead
 Target = int | tuple[int, int]
@@ -112,15 +112,15 @@ class MapStore:
         """Return the key of each method's job in `jobs`."""
         return {method: (*subject.key, target, method) for method in methods}
 
-    def _pass(self, subject: Subject) -> SeenImage:
+    def _pass(self, subject: Subject) -> TracedImage:
         """Return the picture's kept forward pass, run at the first call."""
 
-        def compute() -> SeenImage:
-            from analysis.explain.report.picture import SeenImage
+        def compute() -> TracedImage:
+            from analysis.explain.report.picture import TracedImage
 
             resident = self._pictures.resident(subject.run)
             x = self._pictures.batch(subject.run, [subject.image])
-            return SeenImage(resident.loaded.model, x, resident.probes, precision=subject.precision)
+            return TracedImage(resident.loaded.model, x, resident.probes, precision=subject.precision)
 
         return self._passes.get_or_make(subject.key, compute)
 
@@ -195,4 +195,4 @@ def is_slow(method: str) -> bool:
     """Return whether a method runs the network again and again, rather than reading one pass."""
     from analysis.explain.methods import METHODS
 
-    return METHODS[method].needs_tail or METHODS[method].needs_passes
+    return METHODS[method].needs_resume or METHODS[method].needs_forward

@@ -57,7 +57,7 @@ def place_figures(
 ) -> dict[tuple[str, str], go.Figure]:
     """Draw each metric of a map and a mask over the layers, by place ("animal", "shortcut") and metric.
 
-    The dotted line is chance: what a map without knowledge would reach.
+    The dotted line is chance: what a map without information would reach.
     """
     figures = {}
     for place, mask in report.places.items():

@@ -10,8 +10,8 @@ import streamlit as st
 from dashboard.images.layer_controls import TITLES
 
 if TYPE_CHECKING:
-    from analysis.explain.engine.costs import Cost
-    from analysis.explain.engine.prepared import Setup
+    from analysis.explain.engine.clock import Cost
+    from analysis.explain.engine.preparation import Setup
     from analysis.explain.precision import PrecisionChoice
     from analysis.explain.report.layers import LayerReport
 
@@ -21,7 +21,7 @@ NAMES = {"fp32": "float32", "bf16": "bfloat16"}
 
 def costs_table(report: LayerReport) -> pd.DataFrame:
     """Return one row for each pass and method: its time, and how many plain float32 predictions take that time."""
-    spent = {cost.what: cost for cost in report.costs}
+    spent = {cost.part: cost for cost in report.costs}
     lines = []
     for what in ("forward", "backward", *report.methods):
         cost = spent.get(what)

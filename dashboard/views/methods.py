@@ -27,7 +27,7 @@ SYMBOLS = (
 def group(method: Method) -> str:
     """Return the group that a method belongs to, by what it needs."""
     own_weights, gradients, activations, again = GROUPS
-    if method.needs_tail or method.needs_passes:
+    if method.needs_resume or method.needs_forward:
         return again
     if method.needs_gradient or method.needs_graph:
         return gradients
@@ -40,8 +40,8 @@ def needs(method: Method) -> str:
         ":blue-badge[gradient]": method.needs_gradient,
         ":blue-badge[a gradient of its own]": method.needs_graph,
         ":violet-badge[linear probe]": method.needs_probe,
-        ":orange-badge[runs the rest of the network again]": method.needs_tail,
-        ":red-badge[runs the whole network again]": method.needs_passes,
+        ":orange-badge[runs the rest of the network again]": method.needs_resume,
+        ":red-badge[runs the whole network again]": method.needs_forward,
     }
     return " ".join(badge for badge, is_needed in badges.items() if is_needed) or ":green-badge[one forward pass]"
 

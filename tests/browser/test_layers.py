@@ -27,12 +27,12 @@ def expected(loaded, name: str, target) -> dict[str, np.ndarray]:
     """Grad-CAM of every layer of one validation picture, computed beside the server."""
     from analysis.data.images import open_image
     from analysis.explain.report.layers import layer_report
-    from analysis.explain.report.picture import SeenImage
+    from analysis.explain.report.picture import TracedImage
 
     learner, probes = loaded
     x = learner.batch([open_image(learner.run.image_path(name))])
     names = tuple(learner.run.manifest.class_names)
-    report = layer_report(SeenImage(learner.model, x, probes), learner.picture(x)[0], names, target)
+    report = layer_report(TracedImage(learner.model, x, probes), learner.picture(x)[0], names, target)
     return {row.label: row.maps["gradcam"].values for row in report.rows}
 
 

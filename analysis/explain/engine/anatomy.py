@@ -1,4 +1,4 @@
-"""What happens inside a network for one input: every module call, in order, with what it puts out."""
+"""What happens inside a network for one input: every module call, in order, and what kind of output it has."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from analysis.explain.engine.feature_map import LayerInfo, layer_info, why_not_spatial
-from analysis.explain.engine.tokens import ToMap, known_reshape
+from analysis.explain.engine.tokens import ToMap, network_reshape
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a module without children; `spatial` = has a map. Two calls of one module are not equal."""
+    """One call of a module without children; two calls of one module are not equal.
+
+    Attributes
+    ----------
+    name, module : the module and its path.
+    spatial : whether its output has a map.
+    """
 
     name: str
     module: nn.Module
@@ -30,14 +36,15 @@ class Step:
 
     Attributes
     ----------
-    name, module : which one.
-    reason : why its output has no map, in words; None where it has one.
-    info : the layer as a page lists it, None where the output has no map or is a single cell.
-    parent : index of the step this call was made in, None for a call by the network's own forward.
+    name, module : the module and its path.
+    reason : why its output has no map; None where it has one.
+    info : the description of the layer; None where the output has no map or is a single cell.
+    parent : index of the step that made this call; None for a call by the network's own forward.
     rewritten_by : the calls of childless modules that changed its output in place after it had been returned;
         -1 for a change by anything else.
-    before : the step whose output went into this one, where there is one.
-    to_map : from the output to (B, C, h, w), where the network says how its tokens lie; else None.
+    before : index of the step whose output was the input of this one; None where there is none.
+    to_map : from the output to (B, C, h, w), where the network's attributes say how tokens are arranged; else
+        None.
     """
 
     name: str
@@ -51,16 +58,24 @@ class Step:
 
     @property
     def rewritten(self) -> bool:
+        """Whether its output was changed in place after it had been returned."""
         return bool(self.rewritten_by)
 
     @property
     def leaf(self) -> bool:
+        """Whether the module has no children."""
         return next(self.module.children(), None) is None
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One forward pass of a network; `steps` stand in the order in which the calls began."""
+    """The record of one forward pass of a network.
+
+    Attributes
+    ----------
+    steps : every module call, in the order in which the calls began.
+    ended : indices of the steps, in the order in which the calls returned.
+    """
 
     steps: tuple[Step, ...]
     ended: tuple[int, ...]
@@ -79,22 +94,22 @@ class Anatomy:
         return counts
 
     def layers(self) -> list[LayerInfo]:
-        """Layers with a map, in the order of their first output, each as its last call leaves it."""
-        found: dict[str, LayerInfo] = {}
+        """Return the layers with a map, in the order of their first output, described by their last call."""
+        infos: dict[str, LayerInfo] = {}
         for index in self.ended:
             step = self.steps[index]
             if step.info is not None:
-                found[step.name] = step.info
-        return list(found.values())
+                infos[step.name] = step.info
+        return list(infos.values())
 
     @cached_property
     def turns(self) -> dict[str, tuple[int, ...]]:
-        """{name: its steps, in the order in which they returned}."""
-        found: dict[str, tuple[int, ...]] = {}
+        """{name: indices of its steps, in the order in which they returned}."""
+        indices: dict[str, tuple[int, ...]] = {}
         for index in self.ended:
             name = self.steps[index].name
-            found[name] = (*found.get(name, ()), index)
-        return found
+            indices[name] = (*indices.get(name, ()), index)
+        return indices
 
     @cached_property
     def _leaf_calls(self) -> dict[int, Call]:
@@ -102,12 +117,15 @@ class Anatomy:
         return {index: Call(step.name, step.module, step.info is not None) for index, step in steps if step.leaf}
 
     def calls_after(self, name: str) -> tuple[Call, ...]:
-        """The calls of childless modules that end after the last call of `name`, in order, as the same objects."""
+        """Return the calls of childless modules that end after the last call of `name`, in order.
+
+        The same call is the same object each time.
+        """
         position = self.ended.index(self.last_call[name])
         return tuple(self._leaf_calls[index] for index in self.ended[position + 1 :] if index in self._leaf_calls)
 
     def open_at(self, index: int) -> list[int]:
-        """The steps that a step was called in, innermost first."""
+        """Return the indices of the steps that were still running when a step was called, innermost first."""
         chain, parent = [], self.steps[index].parent
         while parent is not None:
             chain.append(parent)
@@ -115,58 +133,62 @@ class Anatomy:
         return chain
 
     def skipped_before(self, index: int) -> list[int]:
-        """The calls that are over when step `index` ends and that no other finished call contains, in order.
+        """Return the steps that have ended when step `index` ends and lie in no other ended step, in order.
 
-        Whoever resumes the network at that step needs their outputs and nothing else from before it.
+        To resume the network at that step, their outputs are needed, and nothing else from before it.
         """
         enclosing = {None, *self.open_at(index)}
         over = set(self.ended[: self.ended.index(index)])
         return [at for at, step in enumerate(self.steps) if at in over and step.parent in enclosing]
 
     def rewritten_after(self, index: int, at: int) -> bool:
-        """Whether what a step put out is changed in place by something that runs when step `at` is resumed."""
+        """Return whether the output of step `index` is changed in place by something that runs after step `at`."""
         place = {step: position for position, step in enumerate(self.ended)}
         return any(by < 0 or place[by] > place[at] for by in self.steps[index].rewritten_by)
 
 
 def record(network: nn.Module, x: Tensor) -> Anatomy:
-    """Run a network once, without gradients, and write down what is called.
+    """Run a network once, without gradients, and record every module call.
 
-    The network is expected in evaluation mode, x (B, 3, H, W) on its device.
+    Parameters
+    ----------
+    network : a network in evaluation mode.
+    x : (B, 3, H, W), on its device.
     """
     begun: list[tuple[str, nn.Module, int | None, int | None]] = []
-    outputs: dict[int, tuple[Any, int]] = {}  # holds every output until the end, so that no id is used twice
+    outputs: dict[int, tuple[Any, int]] = {}  # keeps every output until the end, so that no id is used twice
     open_steps: list[int] = []
-    made_by: dict[int, int] = {}
-    came_in: dict[int, int] = {}
+    source_of: dict[int, int] = {}
+    version_before: dict[int, int] = {}
     changes: list[tuple[int, int, int]] = []  # (storage, its version after, the call that changed it)
 
     def begin(name: str) -> Callable[[nn.Module, Any], None]:
-        def see(module: nn.Module, inputs: Any) -> None:
-            before = made_by.get(id(inputs[0])) if inputs else None
+        def on_call(module: nn.Module, inputs: Any) -> None:
+            before = source_of.get(id(inputs[0])) if inputs else None
             if before is not None and outputs[before][1] != _version(inputs[0]):
                 before = None  # changed in place meanwhile
             begun.append((name, module, open_steps[-1] if open_steps else None, before))
             open_steps.append(len(begun) - 1)
-            came_in[open_steps[-1]] = _version(inputs[0]) if inputs else 0
+            version_before[open_steps[-1]] = _version(inputs[0]) if inputs else 0
 
-        return see
+        return on_call
 
-    def end(module: nn.Module, inputs: Any, output: Any) -> None:
+    def on_return(module: nn.Module, inputs: Any, output: Any) -> None:
         index = open_steps.pop()
         leaf = next(module.children(), None) is None
-        if leaf and inputs and _version(inputs[0]) > came_in[index]:
-            after = range(came_in[index] + 1, _version(inputs[0]) + 1)
+        if leaf and inputs and _version(inputs[0]) > version_before[index]:
+            after = range(version_before[index] + 1, _version(inputs[0]) + 1)
             changes.extend((_storage(inputs[0]), version, index) for version in after)
         outputs[index] = (output, _version(output))
-        if id(output) not in made_by or leaf:
-            made_by[id(output)] = index  # a container that hands on its last child's output did not make it
+        if id(output) not in source_of or leaf:
+            # A container that only returns the output of its last child is not the source of that output.
+            source_of[id(output)] = index
 
     with torch.no_grad(), ExitStack() as hooks:
         for name, module in network.named_modules():
             if name:
                 hooks.callback(module.register_forward_pre_hook(begin(name)).remove)
-                hooks.callback(module.register_forward_hook(end).remove)
+                hooks.callback(module.register_forward_hook(on_return).remove)
         network(x)
     changed_by = {(storage, version): index for storage, version, index in changes}
     steps = []
@@ -197,9 +219,9 @@ def _step(
     rewritten_by: tuple[int, ...],
 ) -> Step:
     reason, to_map, info = why_not_spatial(module, output, x), None, None
-    # Also asked of what could be a map as it is: a Swin's (B, h, w, C) where C is as large as the map is wide
+    # Also checked for what looks like a map already: (B, h, w, C) of a Swin, where C and w happen to be equal.
     if reason is not None or not isinstance(module, nn.Conv2d):
-        to_map = known_reshape(network, output, x)
+        to_map = network_reshape(network, output, x)
         reason = reason if to_map is None else None
     if reason is None:
         values = output if to_map is None else to_map(output)

@@ -1,4 +1,4 @@
-"""What a method makes maps from: activations and gradients of a batch, and ways to ask the network more."""
+"""What a method computes maps from: activations and gradients of a batch, and the network to compute more."""
 
 from __future__ import annotations
 
@@ -10,44 +10,45 @@ from torch import Tensor
 
 from analysis.explain.engine.anatomy import Call
 from analysis.explain.engine.gradients import Gradients
-from analysis.explain.engine.resume import Tail
+from analysis.explain.engine.resume import ResumedNetwork
 from analysis.explain.engine.targets import Score
 from analysis.explain.errors import ExplainError
 from analysis.explain.probe import Probe
 
 Progress = Callable[[int, int], None]
 
-# How many numbers of one layer a batch of changed activations may hold; the layers after it hold a few times more.
-_ROWS_OF_NUMBERS = {"cpu": 2**22, "cuda": 2**26}
-_MOST_ROWS = 512
+# The most numbers that a batch of changed activations may have; the layers after it need a few times as much.
+_BATCH_NUMBERS = {"cpu": 2**22, "cuda": 2**26}
+_MAX_BATCH = 512
 
 
 class Source(Protocol):
-    """The network behind a Capture."""
+    """The network that a Capture comes from."""
 
-    def tail(self, layer: str) -> Tail: ...
+    def resume(self, layer: str) -> ResumedNetwork: ...
     def forward(self, x: Tensor) -> Tensor: ...
-    def again(self, taken: Capture, x: Tensor, images: Tensor) -> Capture: ...
-    def gradients_of(self, taken: Capture, cotangent: Tensor) -> Gradients: ...
+    def recapture(self, capture: Capture, x: Tensor, images: Tensor) -> Capture: ...
+    def gradients_of(self, capture: Capture, logit_weights: Tensor) -> Gradients: ...
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What the methods make maps from; float32 (float64 in a float64 network), detached.
+    """What methods compute maps from; all tensors are detached, float32 (float64 in a float64 network).
 
     Attributes
     ----------
-    x : (B, 3, H, W), the pictures as the network takes them.
+    x : (B, 3, H, W), the normalised images.
     logits : (B, K).
-    score : what is explained of each image.
+    score : the explained score of each image.
     activations : {layer: (B, C, h, w)}.
-    gradients : {layer: (B, C, h, w)}, of each image's own score; empty where none were asked for. Reading a layer
+    gradients : {layer: (B, C, h, w)}, of each image's own score; empty where none were requested. Reading a layer
         that no gradient reaches raises LayerError with the reason.
-    calls_after : {layer: the childless modules called after it}, in forward order.
-    notes : sentences for the reader, for instance on a module that is called several times.
-    probes : {layer: its linear probe}, where there are any.
-    progress : told how many of how many batches a method has done; may raise to cancel.
-    heads : what was folded before, by layer; shared between the captures of one network.
+    calls_after : {layer: the calls of childless modules after it}, in forward order.
+    notes : sentences for the user, for instance on a module that is called several times.
+    probes : {layer: its linear probe}.
+    progress : called with (batches done, batches in all) by methods that run many; may raise to cancel.
+    heads : {layer: its folded head}, a cache that the captures of one network share.
+    source : the network, for methods that run it again; None in a capture made from tensors alone.
     """
 
     x: Tensor
@@ -73,47 +74,53 @@ class Capture:
         return self.score.against
 
     def of_score(self, per_class: Tensor) -> Tensor:
-        """Turn a value for each class (K, ...) into that of each image's score (B, ...), contrasts included.
+        """Turn one value for each class (K, ...) into the value of each image's score (B, ...).
 
-        Raises ExplainError where a function of the logits is explained.
+        For a contrast this is the difference of the two classes' values. Raises ExplainError where a function of
+        the logits is explained.
         """
         return self.score.of_class(per_class)
 
     def scores(self) -> Tensor:
-        """Return the explained number (B,) of each image: a logit, a difference of two, or a function's value."""
+        """Return the score (B,) of each image: a logit, a difference of two, or the value of a function."""
         return self.score.of(self.logits)
 
     def score_of(self, logits: Tensor, images: Tensor) -> Tensor:
-        """Return the explained number (N,) in logits (N, K), each row taken for the image (N,) it belongs to."""
-        return self.score.of_rows(images, self.logits).of(logits)
+        """Return the scores (N,) of logits (N, K), where example n belongs to image `images[n]` of the batch."""
+        return self.score.of_examples(images, self.logits).of(logits)
 
-    def cotangent(self) -> Tensor:
+    def logit_weights(self) -> Tensor:
         """Return the derivative (B, K) of each image's score in its logits."""
         return self.score.weights(self.logits)
 
-    def gradients_of(self, cotangent: Tensor) -> Gradients:
-        """Return {layer: (B, C, h, w)}, gradients of the score that weights the logits with `cotangent` (B, K)."""
-        return self._source().gradients_of(self, cotangent)
+    def gradients_of(self, logit_weights: Tensor) -> Gradients:
+        """Return the gradients (B, C, h, w) by layer of the sum of logits times `logit_weights` (B, K)."""
+        return self._source().gradients_of(self, logit_weights)
 
-    def tail(self, layer: str) -> Tail:
-        """Return the network after a layer, to be run on other activations."""
-        return self._source().tail(layer)
+    def resume(self, layer: str) -> ResumedNetwork:
+        """Return the network after a layer, to run it on other activations.
 
-    def rows(self, layer: str) -> int:
-        """Return how many changed activations of a layer go into one batch."""
+        Raises LayerError where the layer's reshape has no inverse.
+        """
+        return self._source().resume(layer)
+
+    def batch_size(self, layer: str) -> int:
+        """Return how many changed activations of a layer are run in one batch."""
         activation = self.activations[layer]
-        budget = _ROWS_OF_NUMBERS.get(activation.device.type, 2**22)
-        return max(1, min(_MOST_ROWS, budget // activation[0].numel()))
+        budget = _BATCH_NUMBERS.get(activation.device.type, 2**22)
+        return max(1, min(_MAX_BATCH, budget // activation[0].numel()))
 
-    def again(self, x: Tensor, images: Tensor) -> Capture:
-        """Return the same for other pictures (N, 3, H, W), each explained for the score of its image (N,)."""
-        return self._source().again(self, x, images)
+    def recapture(self, x: Tensor, images: Tensor) -> Capture:
+        """Return the capture of other images x (N, 3, H, W), example n with the score of image `images[n]`."""
+        return self._source().recapture(self, x, images)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (N, K) of other pictures (N, 3, H, W)."""
+        """Return the logits (N, K) of other images (N, 3, H, W)."""
         return self._source().forward(x)
 
     def _source(self) -> Source:
         if self.source is None:
-            raise ExplainError("this capture was made by hand and has no network to ask")
+            raise ExplainError(
+                "this capture has no network, so this method cannot run; make the capture with trace"
+            )
         return self.source

@@ -1,4 +1,4 @@
-"""Which outputs of a network's modules are maps of its input."""
+"""Which outputs of a network's modules are feature maps of its input."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from torch import Tensor, nn
 class LayerInfo:
     """A module whose output is (B, channels, height, width).
 
-    `name` is the module's path as `model.named_modules()` spells it ("layer3", "0.4"). `stride` is the
-    number of input pixels that one cell covers along the height, rounded.
+    Attributes
+    ----------
+    name : the module's path as `model.named_modules()` spells it, for instance "layer3" or "0.4".
+    channels, height, width : the shape of its output for one image.
+    stride : input pixels that one cell covers along the height, rounded.
     """
 
     name: str
@@ -24,20 +27,20 @@ class LayerInfo:
 
 
 def layer_info(name: str, output: Tensor, x: Tensor) -> LayerInfo:
-    """Describe one layer by its output (B, C, h, w) for the input x (B, 3, H, W)."""
+    """Return the description of a layer with this output (B, C, h, w) for the input x (B, 3, H, W)."""
     channels, height, width = output.shape[1:]
     return LayerInfo(name, channels, height, width, max(1, round(x.shape[2] / height)))
 
 
 def why_not_spatial(module: nn.Module, output: Any, x: Tensor) -> str | None:
-    """Why a module's output is not a (B, C, h, w) feature map of x, in words, or None where it is one.
+    """Return the reason why a module's output is not a (B, C, h, w) feature map of x; None where it is one.
 
-    Channels-last outputs (B, h, w, C), as inside ConvNeXt and Swin blocks, are four-dimensional too. They
-    are told by the modules that make them (Linear, LayerNorm over the last dimension) and by an aspect
-    ratio that is not the input's, to within one cell.
+    Channels-last outputs (B, h, w, C), as inside ConvNeXt and Swin blocks, have four dimensions too. They are
+    recognised by their module (Linear, or LayerNorm over the last dimension), or by an aspect ratio that differs
+    from the input's by more than one cell.
     """
     if not isinstance(output, Tensor):
-        return f"its output is a {type(output).__name__}, not one tensor; choose a module inside it, or around it"
+        return f"its output is a {type(output).__name__}, not one tensor; choose a module inside it or around it"
     if output.ndim == 3:
         return (
             f"its output has shape {_shape(output)}, tokens rather than (B, C, h, w); say how they lie on the "

@@ -1,4 +1,4 @@
-"""BatchNorm folded into the convolution before it: the same function with a layer less."""
+"""Fold BatchNorm into the convolution before it: the same function with one layer less."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from analysis.explain.engine.anatomy import Anatomy, Step
 
 
-class _Rest(nn.Module):
-    """What remains of timm's BatchNorm-and-activation once its BatchNorm is folded away."""
+class _WithoutNorm(nn.Module):
+    """timm's BatchNormAct2d without its BatchNorm: dropout and the activation function."""
 
     def __init__(self, norm: Any) -> None:
         super().__init__()
@@ -24,16 +24,21 @@ class _Rest(nn.Module):
 def fold_batch_norms(network: nn.Module, anatomy: Anatomy) -> frozenset[str]:
     """Fold every BatchNorm2d that directly follows a Conv2d; return the names of those convolutions.
 
-    The network must be a private copy in evaluation mode; it is changed. A pair is left alone where one of
-    the two is called more than once, carries a hook, or is no plain Conv2d and BatchNorm2d. That nothing else
-    reads the convolution's output can't be seen here: the caller compares the logits.
+    A pair is left as it is where one of the two is called more than once, has a hook, or is not a plain Conv2d or
+    BatchNorm2d. Whether something else reads the output of the convolution cannot be checked here, so the caller
+    has to compare the logits afterwards.
+
+    Parameters
+    ----------
+    network : a private copy in evaluation mode; it is changed.
+    anatomy : the record of a run of the network.
     """
-    folded = set()
+    names = set()
     for step in anatomy.steps:
         if step.before is None:
             continue
         before = anatomy.steps[step.before]
-        conv, norm = _live(network, before), _live(network, step)
+        conv, norm = _module_of(network, before), _module_of(network, step)
         if not _foldable(conv, norm) or anatomy.times[step.name] > 1 or anatomy.times[before.name] > 1:
             continue
         scale, shift = batch_norm(norm)
@@ -42,23 +47,23 @@ def fold_batch_norms(network: nn.Module, anatomy: Anatomy) -> frozenset[str]:
         folded_weight = (weight.double() * scale[:, None, None, None]).to(weight.dtype)
         conv.weight = nn.Parameter(folded_weight, requires_grad=False)
         conv.bias = nn.Parameter(bias.to(weight.dtype), requires_grad=False)
-        replacement = _Rest(norm) if hasattr(norm, "act") else nn.Identity()
+        replacement = _WithoutNorm(norm) if hasattr(norm, "act") else nn.Identity()
         replacement.eval()
         parent, _, child = step.name.rpartition(".")
         setattr(network.get_submodule(parent), child, replacement)
-        folded.add(before.name)
-    return frozenset(folded)
+        names.add(before.name)
+    return frozenset(names)
 
 
 def batch_norm(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """BatchNorm in evaluation mode as scale and shift, float64 (Ioffe and Szegedy 2015, algorithm 2)."""
+    """Return scale and shift, (C,) float64, of BatchNorm in evaluation (Ioffe and Szegedy 2015, algorithm 2)."""
     state = {name: tensor.detach().double() for name, tensor in norm.state_dict().items()}
     scale = (state["running_var"] + float(norm.eps)).rsqrt()  # type: ignore[arg-type]
     scale = scale * state.get("weight", 1.0)
     return scale, state.get("bias", 0.0) - state["running_mean"] * scale
 
 
-def _live(network: nn.Module, step: Step) -> Any:
+def _module_of(network: nn.Module, step: Step) -> Any:
     return network.get_submodule(step.name)
 
 
@@ -68,7 +73,7 @@ def _foldable(conv: Any, norm: Any) -> bool:
         type(conv) is nn.Conv2d
         and plain
         and norm.running_mean is not None
-        and "weight" in conv._parameters  # not so under a parametrisation
+        and "weight" in conv._parameters  # not there under a parametrisation
         and conv.out_channels == norm.num_features
         and conv.weight.is_floating_point()
         and conv.weight.dtype in (torch.float32, torch.float64)

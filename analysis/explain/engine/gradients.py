@@ -1,4 +1,4 @@
-"""Gradients of a score by layer, and the reasons where there are none."""
+"""The gradients of a score at each layer, or the reason why a layer has none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from analysis.explain.errors import LayerError
 
 
 class Gradients(dict[str, Tensor]):
-    """{layer: (B, C, h, w)}; reading a layer that no gradient reaches raises LayerError with the reason.
+    """Gradients by layer name, (B, C, h, w); reading a layer that no gradient reaches raises LayerError.
 
     Attributes
     ----------

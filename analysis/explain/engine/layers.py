@@ -1,4 +1,4 @@
-"""Which layers of a network have a map to show."""
+"""Which layers of a network have a map."""
 
 from __future__ import annotations
 
@@ -8,45 +8,53 @@ from torch import Tensor, nn
 
 from analysis.explain.engine.feature_map import LayerInfo
 from analysis.explain.engine.inputs import plain_input
-from analysis.explain.engine.prepared import anatomy_of
+from analysis.explain.engine.preparation import anatomy_of
 from analysis.explain.errors import LayerError
 
 
 def explainable_layers(model: nn.Module, x: Tensor) -> list[LayerInfo]:
-    """Return every named module with one (B, C, h, w) output of more than one cell, in forward order.
+    """Return every named module whose output is a (B, C, h, w) map of more than one cell, in forward order.
 
-    The order is that of the modules' first output, so a container comes after its last child. A module
-    that is called several times stands once, with the shape of its last call, which is the one its maps
-    belong to. Tokens of a vision transformer that says how they lie on the picture count as maps.
+    The order is that of the modules' first output, so a container comes after its last child. A module that is
+    called several times is listed once, with the shape of its last call, to which its maps belong. The tokens of
+    a vision transformer count as a map where the network's attributes say how they are arranged.
 
-    x is (B, 3, H, W), normalised, on the model's device. The model itself is not touched.
-    Raises ExplainError where x does not fit the model, LayerError where no layer qualifies.
+    Parameters
+    ----------
+    model : any classifier; it is not changed.
+    x : (B, 3, H, W), normalised, on the model's device.
+
+    Raises
+    ------
+    ExplainError : x does not fit the model.
+    LayerError : no layer has a map.
     """
     x = plain_input(model, x)
-    found = anatomy_of(model, x).layers()
-    if not found:
+    layers = anatomy_of(model, x).layers()
+    if not layers:
         raise LayerError(
             f"no layer of {type(model).__name__} outputs a (B, C, h, w) feature map for an input of shape "
             f"{tuple(x.shape)}; explain needs a convolutional network and a large enough picture"
         )
-    return found
+    return layers
 
 
 def stage_layers(model: nn.Module, x: Tensor) -> list[LayerInfo]:
     """Return the stages of a network: one layer for each change of shape along its trunk, in forward order.
 
-    This is the short list that one usually wants; `explainable_layers` has all the layers with a map. Arguments
-    and errors as there. resnet34 gives relu, layer1 .. layer4; fastai's body of it 0.2, 0.4 .. 0.7.
+    This is the short list that is usually wanted; `explainable_layers` lists all layers with a map, and has the
+    same arguments and errors. For resnet34 the stages are relu, layer1 .. layer4; in fastai's body 0.2, 0.4 ..
+    0.7.
     """
     return trunk(explainable_layers(model, x))
 
 
 def trunk(layers: Sequence[LayerInfo]) -> list[LayerInfo]:
-    """Choose the stages among the layers that have a map.
+    """Return the stages among the layers that have a map, in forward order.
 
-    Containers are opened as long as they are a mere wrapper (alone on their level) or run through three
-    or more resolutions (a `features` or `blocks` of all stages); what is left (a stem's modules, a stage)
-    is read in forward order, and of a run with the same (C, h, w) only the last layer stays.
+    A container is replaced by its children where it is only a wrapper (the one child of its parent) or where its
+    children have three or more resolutions (a `features` or `blocks` that holds all stages). The modules that
+    remain are read in forward order; of neighbours with the same (C, h, w) only the last is kept.
     """
     infos = {layer.name: layer for layer in layers}
     order = {layer.name: position for position, layer in enumerate(layers)}
@@ -59,7 +67,7 @@ def trunk(layers: Sequence[LayerInfo]) -> list[LayerInfo]:
 
 
 def _open(prefix: str, infos: dict[str, LayerInfo]) -> list[str]:
-    """Names of the trunk's layers below one container."""
+    """Return the names of the trunk's layers inside one container."""
     children = list(dict.fromkeys(_child(name, prefix) for name in infos if _below(name, prefix)))
     names: list[str] = []
     for child in children:
@@ -78,7 +86,7 @@ def _below(name: str, prefix: str) -> bool:
 
 
 def _child(name: str, prefix: str) -> str:
-    """The path of the direct child of `prefix` on the way to `name`."""
+    """Return the path of the direct child of `prefix` that contains `name`."""
     depth = prefix.count(".") + 1 if prefix else 0
     return ".".join(name.split(".")[: depth + 1])
 

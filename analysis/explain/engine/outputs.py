@@ -1,4 +1,4 @@
-"""What a classifier or one of its modules puts out: the logits in it, the tensors in it."""
+"""The output of a classifier or of a module: the logits in it, the tensors in it."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from analysis.explain.errors import ExplainError
 
 
 def logits_of(output: Any, batch: int) -> Tensor:
-    """The logits (B, K) in a model's output: itself, the entry "logits" of a dict, or the first of a tuple.
+    """Return the logits (B, K) in a model's output: itself, the entry "logits" of a dict, or the first of a tuple.
 
-    Raises ExplainError where there are none.
+    A dict without "logits" may have exactly one entry of that shape. Raises ExplainError where there are none.
     """
-    found = output
+    logits = output
     if isinstance(output, Mapping):
-        alone = [value for value in output.values() if _are_logits(value, batch)]
-        found = output["logits"] if "logits" in output else alone[0] if len(alone) == 1 else output
+        candidates = [value for value in output.values() if _are_logits(value, batch)]
+        logits = output["logits"] if "logits" in output else candidates[0] if len(candidates) == 1 else output
     elif isinstance(output, (tuple, list)) and output:
-        found = output[0]
-    if not _are_logits(found, batch):
+        logits = output[0]
+    if not _are_logits(logits, batch):
         raise ExplainError(
-            f"explain needs a classifier that puts out logits of shape ({batch}, classes), alone, as the first of "
-            f'a tuple or under "logits" in a dict; got {_described(output)}'
+            f"explain needs a classifier whose output is logits of shape ({batch}, classes), alone, as the first "
+            "of "
+            f'a tuple or under "logits" in a dict; got {_description(output)}'
         )
-    return found
+    return logits
 
 
 def _are_logits(value: Any, batch: int) -> bool:
     return isinstance(value, Tensor) and value.ndim == 2 and value.shape[0] == batch and value.is_floating_point()
 
 
-def _described(output: Any) -> str:
+def _description(output: Any) -> str:
     if isinstance(output, Tensor):
         return f"{output.dtype} of shape {tuple(output.shape)}"
     if isinstance(output, Mapping):
         return f"a dict with {', '.join(repr(key) for key in list(output)[:6])}"
     if isinstance(output, (tuple, list)):
-        return f"a {type(output).__name__} of {', '.join(_described(item) for item in output[:4])}"
+        return f"a {type(output).__name__} of {', '.join(_description(item) for item in output[:4])}"
     return type(output).__name__
 
 
 def tensors_in(output: Any) -> list[Tensor]:
-    """An output, or the tensors that a tuple or dict holds."""
+    """Return all tensors in an output, at any depth of tuples, lists and dicts."""
     if isinstance(output, Tensor):
         return [output]
     items = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
@@ -53,19 +54,19 @@ def tensors_in(output: Any) -> list[Tensor]:
 
 
 def like(value: tuple[Any, ...] | list[Any], items: Iterable[Any]) -> Any:
-    """The items as a tuple, named tuple or list as `value` is one."""
+    """Return the items in a tuple, named tuple or list: the type that `value` has."""
     return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
 
 
-def near(found: Tensor, wanted: Tensor, tolerance: float) -> bool:
-    """Whether numbers are the same but for rounding, relative to the largest; infinite ones exactly."""
-    if found.shape != wanted.shape:
+def near(actual: Tensor, expected: Tensor, tolerance: float) -> bool:
+    """Return whether two tensors agree up to `tolerance`, relative to the largest number; inf and nan exactly."""
+    if actual.shape != expected.shape:
         return False
-    found, wanted = found.double(), wanted.double()
-    finite = wanted.isfinite()
-    same = torch.where(wanted.isnan(), found.isnan(), found == wanted) | finite
-    wanted, off = wanted[finite], (found - wanted)[finite].abs()
-    if not wanted.numel():
+    actual, expected = actual.double(), expected.double()
+    finite = expected.isfinite()
+    same = torch.where(expected.isnan(), actual.isnan(), actual == expected) | finite
+    expected, off = expected[finite], (actual - expected)[finite].abs()
+    if not expected.numel():
         return bool(same.all())
-    scale = wanted.abs().max() + wanted.std(correction=0)
+    scale = expected.abs().max() + expected.std(correction=0)
     return bool(same.all() and off.max() <= tolerance * scale + 1e-6)

@@ -1,4 +1,4 @@
-"""What is explained of an image: the logit of a class, the difference of two, or any function of the logits."""
+"""The explained score of an image: the logit of a class, the difference of two, or a function of the logits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor
 from analysis.explain.engine.inputs import as_written
 from analysis.explain.errors import ExplainError
 
-Target = int | tuple[int, int]  # of one image or text: a class, or a pair (a, b): why a rather than b
+# The target of one image or text: a class, or a pair (a, b) for why a rather than b.
+Target = int | tuple[int, int]
 ClassIndex = int | Tensor
 ClassTargets = ClassIndex | tuple[ClassIndex, ClassIndex] | None
 # From logits (B, K) to one number an image, (B,), which may depend on that image's logits only.
@@ -37,9 +38,9 @@ class Score:
     function: ScoreFunction | None = None
 
     def of(self, logits: Tensor) -> Tensor:
-        """Return the score (B,) of each row of logits (B, K); differentiable."""
+        """Return the score (B,) of each image with these logits (B, K); differentiable."""
         if self.function is not None:
-            return _evaluated(self.function, logits)
+            return _evaluate(self.function, logits)
         assert self.targets is not None
         chosen = logits.gather(1, self.targets[:, None])[:, 0]
         return chosen if self.against is None else chosen - logits.gather(1, self.against[:, None])[:, 0]
@@ -55,9 +56,10 @@ class Score:
         return score_weights(self.targets, self.against, logits)
 
     def of_class(self, per_class: Tensor) -> Tensor:
-        """Turn a value for each class (K, ...) into that of each image's score (B, ...), contrasts included.
+        """Turn one value for each class (K, ...) into the value of each image's score (B, ...).
 
-        Raises ExplainError where a function is explained, which has no class.
+        For a contrast this is the difference of the two classes' values. Raises ExplainError where a function is
+        explained: it has no class.
         """
         if self.targets is None:
             raise ExplainError(
@@ -67,39 +69,44 @@ class Score:
         chosen = per_class[self.targets]
         return chosen if self.against is None else chosen - per_class[self.against]
 
-    def of_rows(self, images: Tensor, logits: Tensor) -> Score:
-        """Return the score of rows (N, K), of which each belongs to the image `images[n]` of the batch.
+    def of_examples(self, images: Tensor, logits: Tensor) -> Score:
+        """Return the score for N examples, where example n is a variant of image `images[n]` of the batch.
 
-        `logits` (B, K) are those of the batch. A function is always given whole batches with each row at the place
-        of its image, so that it may hold something for each image, for instance its true class.
+        A function is always called with whole batches (B, K) in which each example is at the position of its
+        image, so that it may use a value for each image, for instance its true class.
+
+        Parameters
+        ----------
+        images : (N,) int64.
+        logits : (B, K), those of the batch itself.
         """
         if self.function is not None:
-            return Score(function=partial(_of_rows, self.function, images, logits))
+            return Score(function=partial(_scores_in_batches, self.function, images, logits))
         assert self.targets is not None
         return Score(self.targets[images], None if self.against is None else self.against[images])
 
 
 def score_of(targets: Targets, logits: Tensor) -> Score:
-    """Return the score that `targets` mean, see `explain`, for a batch with these logits (B, K).
+    """Return the score that `targets` describes (as in `explain`) for a batch with these logits (B, K).
 
     Raises ExplainError for a class outside 0 .. K-1, a shape that is not (B,), or a function that does not give
     one number an image.
     """
     if callable(targets):
         score = Score(function=targets)
-        score.of(logits)  # raises here what it would raise in the middle of a method
+        score.of(logits)  # an error of the function is raised here, not in the middle of a method
         return score
     return Score(*resolve_targets(targets, logits))
 
 
 def resolve_targets(targets: ClassTargets, logits: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return classes as (B,) int64 on the logits' device, and those they are contrasted with, or None.
+    """Return the classes (B,) int64 on the logits' device, and the classes they are contrasted with, or None.
 
     Raises ExplainError for a class outside 0 .. K-1 or a shape that is not (B,).
     """
     if isinstance(targets, tuple):
         if len(targets) != 2:
-            raise ExplainError(f"a contrast is a pair of classes (a, b), got {len(targets)} of them")
+            raise ExplainError(f"a contrast is a pair of classes (a, b), got {len(targets)}")
         return _class_indices(targets[0], logits), _class_indices(targets[1], logits)
     if targets is None:
         return logits.argmax(dim=1), None
@@ -115,7 +122,7 @@ def score_weights(targets: Tensor, against: Tensor | None, logits: Tensor) -> Te
 
 
 def target_label(target: Target, class_names: Sequence[str]) -> str:
-    """Return a target in words: "positive", or "positive rather than negative"."""
+    """Return a target as text: "positive", or "positive rather than negative"."""
     if isinstance(target, int):
         return class_names[target]
     return f"{class_names[target[0]]} rather than {class_names[target[1]]}"
@@ -123,7 +130,7 @@ def target_label(target: Target, class_names: Sequence[str]) -> str:
 
 def _class_indices(target: ClassIndex, logits: Tensor) -> Tensor:
     batch, classes = logits.shape
-    if isinstance(target, int) and not isinstance(target, bool):  # checked without waiting for the device
+    if isinstance(target, int) and not isinstance(target, bool):  # a check that does not wait for the device
         if not 0 <= target < classes:
             raise _out_of_range(target, classes)
         return torch.full((batch,), target, device=logits.device)
@@ -154,11 +161,11 @@ def _out_of_range(target: int, classes: int) -> ExplainError:
     return ExplainError(f"class {target} is out of range: the model has classes 0 to {classes - 1}")
 
 
-def _evaluated(function: ScoreFunction, logits: Tensor) -> Tensor:
+def _evaluate(function: ScoreFunction, logits: Tensor) -> Tensor:
     batch = tuple(logits.shape)
     try:
         with as_written():
-            scores = function(logits.clone())  # it may change them in place
+            scores = function(logits.clone())  # the function may change its argument in place
     except (torch.OutOfMemoryError, ExplainError):
         raise
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -178,31 +185,34 @@ def _evaluated(function: ScoreFunction, logits: Tensor) -> Tensor:
 def _derivative(function: ScoreFunction, logits: Tensor) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad():
         point = logits.detach().clone().requires_grad_()
-        scores = _evaluated(function, point)
+        scores = _evaluate(function, point)
         if not scores.requires_grad:
             raise ExplainError(
                 "the function in targets cannot be differentiated: compute the score from the logits it is given, "
                 "without argmax, .item(), .detach() or a new tensor"
             )
         (weights,) = torch.autograd.grad(scores.sum(), point, retain_graph=True, materialize_grads=True)
-        # Each image's score counted as often as its place says: its derivative must grow by just that factor.
-        counted = torch.arange(1, len(scores) + 1, device=logits.device, dtype=scores.dtype)
-        (scaled,) = torch.autograd.grad(scores, point, counted, materialize_grads=True)
-    expected = counted[:, None].to(weights.dtype) * weights
+        # Multiply the score of image n by n + 1: its derivative must be multiplied by the same factor.
+        factors = torch.arange(1, len(scores) + 1, device=logits.device, dtype=scores.dtype)
+        (scaled,) = torch.autograd.grad(scores, point, factors, materialize_grads=True)
+    expected = factors[:, None].to(weights.dtype) * weights
     if not torch.allclose(scaled, expected, rtol=1e-3, atol=1e-5 * float(expected.abs().max()), equal_nan=True):
         raise ExplainError(
             "the function in targets mixes the images of the batch: the score of an image may depend on its own "
-            "logits only (no mean over the batch)"
+            "logits only (for instance, no mean over the batch)"
         )
     return weights
 
 
-def _of_rows(function: ScoreFunction, images: Tensor, logits: Tensor, rows: Tensor) -> Tensor:
-    """Scores (N,) of rows (N, K): one batch for the first row of each image, one for the second, and so on."""
+def _scores_in_batches(function: ScoreFunction, images: Tensor, logits: Tensor, examples: Tensor) -> Tensor:
+    """Return the scores (N,) of examples (N, K).
+
+    The function gets one batch with the first example of each image, one with the second, and so on.
+    """
     batch = torch.arange(len(logits), device=logits.device)
     if torch.equal(images, batch):
-        return _evaluated(function, rows)
+        return _evaluate(function, examples)
     turns = (images[:, None] == images).tril(-1).sum(dim=1)
-    batches = logits.to(rows.dtype).expand(int(turns.max()) + 1, *logits.shape)
-    batches = batches.index_put((turns, images), rows)
-    return torch.stack([_evaluated(function, each) for each in batches])[turns, images]
+    batches = logits.to(examples.dtype).expand(int(turns.max()) + 1, *logits.shape)
+    batches = batches.index_put((turns, images), examples)
+    return torch.stack([_evaluate(function, each) for each in batches])[turns, images]

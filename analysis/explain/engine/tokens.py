@@ -1,4 +1,4 @@
-"""Where a transformer's tokens lie on the picture."""
+"""How the tokens of a transformer are arranged as a map over the image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ Reshape = ToMap | Mapping[str, ToMap | None] | None
 
 @dataclass(frozen=True)
 class TokenGrid:
-    """Tokens (B, prefix + height * width, C) as a map (B, C, height, width), row by row.
+    """Arrange tokens (B, prefix + height * width, C) as a map (B, C, height, width), row by row.
 
-    `prefix` tokens at the front (class token, registers) belong to no place and are left out of the map.
+    Attributes
+    ----------
+    height, width : cells of the map.
+    prefix : the number of tokens at the front that belong to no cell (class token, registers); they are left out.
     """
 
     height: int
@@ -27,25 +30,25 @@ class TokenGrid:
     prefix: int = 0
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        """The map of the tokens; raises LayerError where their number does not fit."""
+        """Return the map (B, C, height, width); raises LayerError where the number of tokens does not fit."""
         if tokens.ndim != 3 or tokens.shape[1] != self.prefix + self.height * self.width:
             raise LayerError(
-                f"{self} expects tokens of shape (B, {self.prefix + self.height * self.width}, C); the layer puts "
-                f"out {tuple(tokens.shape)}"
+                f"{self} expects tokens of shape (B, {self.prefix + self.height * self.width}, C); the layer "
+                f"outputs {tuple(tokens.shape)}"
             )
         return tokens[:, self.prefix :].transpose(1, 2).unflatten(2, (self.height, self.width))
 
     def inverse(self, values: Tensor, tokens: Tensor) -> Tensor:
-        """`tokens` (B, N, C) with those on the grid replaced by `values` (B, C, height, width)."""
+        """Return `tokens` (B, N, C), those of the grid replaced by `values` (B, C, height, width)."""
         return torch.cat([tokens[:, : self.prefix], values.flatten(2).transpose(1, 2)], dim=1)
 
 
 class _ChannelsLast:
-    """(B, h, w, C) as (B, C, h, w)."""
+    """Turn (B, h, w, C) into (B, C, h, w)."""
 
     def __call__(self, output: Tensor) -> Tensor:
         if output.ndim != 4:
-            raise LayerError(f"channels_last expects (B, h, w, C); the layer puts out {tuple(output.shape)}")
+            raise LayerError(f"channels_last expects (B, h, w, C); the layer outputs {tuple(output.shape)}")
         return output.permute(0, 3, 1, 2)
 
     def inverse(self, values: Tensor, output: Tensor) -> Tensor:
@@ -55,12 +58,12 @@ class _ChannelsLast:
 channels_last = _ChannelsLast()
 
 
-def known_reshape(network: nn.Module, output: Any, x: Tensor) -> ToMap | None:
-    """How the network itself says its tokens lie, or None where it does not.
+def network_reshape(network: nn.Module, output: Any, x: Tensor) -> ToMap | None:
+    """Return the reshape that follows from the network's own attributes, or None where there is none.
 
-    Known are the vision transformers of torchvision (`patch_size`, one class token) and timm
-    (`num_prefix_tokens`, `patch_embed.patch_size`), and the channels-last feature maps of both libraries'
-    Swin transformers.
+    It is known for the vision transformers of torchvision (`patch_size`, one class token) and timm
+    (`num_prefix_tokens`, `patch_embed.patch_size`), and for the channels-last feature maps of the Swin
+    transformers of both libraries.
     """
     if not isinstance(output, Tensor):
         return None
@@ -77,20 +80,20 @@ def known_reshape(network: nn.Module, output: Any, x: Tensor) -> ToMap | None:
 
 
 def reshape_of(reshape: Reshape, layer: str) -> ToMap | None:
-    """What the caller says about one layer."""
+    """Return the caller's reshape for one layer, or None."""
     return reshape.get(layer) if isinstance(reshape, Mapping) else reshape
 
 
 def _outermost(network: nn.Module) -> list[nn.Module]:
-    """The network and what it merely wraps."""
-    found = [network]
-    while len(children := list(found[-1].children())) == 1:
-        found.append(children[0])
-    return found + [child for child in network.children() if child not in found]
+    """Return the network, the modules that it only wraps, and its direct children."""
+    modules = [network]
+    while len(children := list(modules[-1].children())) == 1:
+        modules.append(children[0])
+    return modules + [child for child in network.children() if child not in modules]
 
 
 def _is_norm_size(swin: nn.Module, channels: int) -> bool:
-    """One of the channel numbers that a Swin normalises, so that a map of weights is not taken for one."""
+    """Return whether a Swin normalises this many channels; its attention weights have another number."""
     norms = (norm for norm in swin.modules() if isinstance(norm, nn.LayerNorm))
     return any(list(norm.normalized_shape) == [channels] for norm in norms)
 

@@ -1,4 +1,4 @@
-"""The registry of metrics of maps: a new one is a function and a `Metric` in a file here, named in this list."""
+"""The registry of metrics of maps. To add one, put a function and a `Metric` in a file here and list the file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.explain.measures.base import NEEDS, Metric
 
-# In the order in which they are shown; a family shares a file.
+# In the order in which they are shown; related metrics share a file.
 FILES = ("agreement", "localisation")
 
 METRICS: dict[str, Metric] = {
@@ -28,10 +28,10 @@ def metrics_of(needs: Iterable[str]) -> list[Metric]:
 
 
 def measure(**given: Any) -> dict[str, float]:
-    """Compute every metric that needs exactly what is given; the arguments are named as in `NEEDS`.
+    """Compute every metric that needs exactly the given arguments, which are named as in `NEEDS`.
 
     Returns {metric: number}, nan where a number is not defined. Raises ValueError for a map or a reference that is
-    not (h, w), or where the two differ in shape.
+    not (h, w), or where their shapes differ.
 
     Example
     -------
@@ -40,6 +40,6 @@ def measure(**given: Any) -> dict[str, float]:
     """
     shapes = {need: given[need].shape for need in ("map", "reference") if need in given}
     if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
-        told = " and ".join(f"{need} {shape}" for need, shape in shapes.items())
-        raise ValueError(f"maps must be (h, w), of one layer where there are two; got {told}")
+        got = " and ".join(f"{need} {shape}" for need, shape in shapes.items())
+        raise ValueError(f"maps must be (h, w), of one layer where there are two; got {got}")
     return {metric.name: metric.of(given) for metric in metrics_of(given)}

@@ -27,10 +27,10 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def overlap_top(first: np.ndarray, second: np.ndarray, share: float = TOP_SHARE) -> float:
-    """Return the shared part of the hottest `share` of the cells, 0..1; nan where either map is constant.
+    """Return how far the top `share` of the cells of two maps overlaps, 0..1; nan where either map is constant.
 
-    The hottest set holds k = ceil(share * cells) cells. Cells that tie at its edge belong to it in equal
-    parts, so the number depends neither on their order nor on which map comes first.
+    The top set has k = ceil(share * cells) cells. Cells that tie for its last places belong to it in equal parts,
+    so the number depends neither on their order nor on which map comes first.
     """
     if _flat(first) or _flat(second):
         return math.nan
@@ -39,14 +39,14 @@ def overlap_top(first: np.ndarray, second: np.ndarray, share: float = TOP_SHARE)
 
 
 def _flat(values: np.ndarray) -> bool:
-    """Tell whether values are constant up to float32 rounding, or not finite: no correlation is defined."""
+    """Return whether values are constant up to float32 rounding, or not finite, so no correlation is defined."""
     if not np.isfinite(values).all():
         return True
     return bool(np.ptp(values) <= 4 * np.finfo(np.float32).eps * np.abs(values).max())
 
 
 def _top_membership(values: np.ndarray, k: int) -> np.ndarray:
-    """Return how far each cell belongs to the k hottest, 0..1, summing to k."""
+    """Return how far each cell belongs to the k largest, 0..1, summing to k."""
     flat = np.ravel(values)
     edge = np.sort(flat)[-k]
     above, tied = flat > edge, flat == edge

@@ -1,4 +1,4 @@
-"""What a metric of maps is."""
+"""The description of a metric of maps."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# What a metric may ask for, in the order in which its function is given them.
+# What a metric may need, in the order of its function's arguments.
 NEEDS = {
     "map": "one signed map (h, w) at the layer's resolution",
     "reference": "another map (h, w) of the same layer and score, to compare with",
-    "mask": "bool (H, W) over the whole picture, True inside what is asked about",
-    "model": "from pictures (N, 3, H, W) to the explained score (N,), for metrics that change the picture",
+    "mask": "bool (H, W) over the whole image, True inside the region in question",
+    "model": "from images (N, 3, H, W) to the explained score (N,), for metrics that change the image",
 }
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that says something of a map; a pure function, registered in `METRICS`.
+    """A number that describes a map, computed by a pure function; registered in `METRICS`.
 
     Attributes
     ----------
     name : its key in `METRICS` and in files.
-    title : for people; what it is of follows it ("Correlation with CAM", "Positive energy in the animal").
+    title : for the reader; pages add to it ("Correlation with CAM", "Positive energy in the animal").
     needs : what it is computed from, names in `NEEDS`.
-    compute : given what it needs, in the order of `NEEDS`, returns the number; nan where it is not defined.
-    source : the paper as "Author et al. year"; `formula` one line of LaTeX.
-    about : what it says, one sentence in plain words.
-    low, high : the smallest and the largest number there can be.
-    chance : from everything that it needs but the map to the number that a map without knowledge would reach; None
+    compute : from what it needs, in the order of `NEEDS`, to the number; nan where it is not defined.
+    source : the paper as "Author et al. year".
+    formula : one line of LaTeX.
+    about : what it measures, one sentence in plain words.
+    low, high : the smallest and the largest possible number.
+    chance : from all that it needs except the map to the number that a map without information would reach; None
         where there is no such number.
     """
 
@@ -52,7 +53,7 @@ class Metric:
         return self.compute(*(given[need] for need in NEEDS if need in self.needs))
 
     def by_chance(self, given: dict[str, Any]) -> float | None:
-        """Return the number that a map without knowledge would reach, from {need: value} without the map."""
+        """Return the number that a map without information would reach, from {need: value} without the map."""
         if self.chance is None:
             return None
         return self.chance(*(given[need] for need in NEEDS if need in self.needs - {"map"}))

@@ -1,4 +1,4 @@
-"""One map from the maps of several layers."""
+"""Combine the maps of several layers into one."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ _GAMMA = 2.0
 
 
 def fuse(maps: Sequence[Tensor], how: str) -> Tensor:
-    """One map (B, H, W) from maps (B, h, w) of several layers, enlarged bilinearly to the largest h and w.
+    """Return one map (B, H, W) from maps (B, h, w) of several layers, enlarged bilinearly to the largest h and w.
 
     Parameters
     ----------
     maps : at least one, of the same B images, in any order.
     how : "mean" or "max" of the maps' values as they are, cell by cell and signed. Gradients grow from layer
-        to layer, so the layer with the largest values decides; scale the maps first where that is not meant.
-        "tanh" is LayerCAM's (Jiang et al. 2021, eq. 9): each map's positive part M becomes tanh(2 M / max M),
-        with the maximum of each image, and the largest value of the layers counts. It lifts the weak values
-        of shallow layers beside the strong ones of deep layers. A map without a positive value is zero in
-        it. torch-cam leaves the division to the caller.
+        to layer, so the layer with the largest values dominates; scale the maps first to avoid that.
+        "tanh" is that of LayerCAM (Jiang et al. 2021, eq. 9): each map's positive part M becomes tanh(2 M / max
+        M), with the maximum of each image, and the largest value over the layers is used. It raises the weak
+        values of shallow layers relative to the strong ones of deep layers. A map without a positive value becomes
+        zero. torch-cam leaves the division to the caller.
 
-    Raises ExplainError for maps that do not belong together, UnknownNameError for another `how`.
+    Raises
+    ------
+    ExplainError : no maps, or shapes that do not fit.
+    UnknownNameError : another `how`.
 
     Example
     -------

@@ -1,4 +1,4 @@
-"""Where one map is hot: its peak, and how much of it lies inside a mask."""
+"""Where a map is large: its peak, and how much of it lies inside a mask."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def area_average(mask: np.ndarray, height: int, width: int) -> np.ndarray:
 def energy_inside(values: np.ndarray, mask: np.ndarray) -> float:
     """Return the share of the map's positive part inside a (H, W) mask, 0..1; nan where it has none.
 
-    The mask is averaged over each cell of the map, so a cell half covered counts half.
+    The mask is averaged over each cell of the map, so a cell that is half covered counts half.
     """
     positive = np.maximum(values.astype(np.float64), 0)
     total = positive.sum()
@@ -34,7 +34,7 @@ def energy_inside(values: np.ndarray, mask: np.ndarray) -> float:
 
 
 def _cell_overlap(pixels: int, cells: int) -> np.ndarray:
-    """Return (cells, pixels): the part of each cell's length that each pixel fills; rows sum to 1."""
+    """Return (cells, pixels): the share of each cell's length that each pixel fills; each row sums to 1."""
     edges = np.linspace(0, pixels, cells + 1)
     left, right = np.arange(pixels), np.arange(1, pixels + 1)
     overlap = np.minimum(edges[1:, None], right) - np.maximum(edges[:-1, None], left)
@@ -48,6 +48,6 @@ MASS = Metric(
     energy_inside,
     source="Arras et al. 2022 (relevance mass accuracy), Wang et al. 2020 (energy-based pointing game)",
     formula=r"\frac{\sum_i a^+_i m_i}{\sum_i a^+_i}",
-    about="The share of the map's positive part that lies there.",
+    about="The share of the map's positive values that lies inside the marked region.",
     chance=lambda mask: float(mask.mean()),
 )

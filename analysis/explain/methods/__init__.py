@@ -1,4 +1,4 @@
-"""The registry of methods: a new one is a file here, and the file's name in this list."""
+"""The registry of methods. To add one, put a file with a `Method` here and list the file's name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from analysis.explain.errors import ExplainError, UnknownNameError, closest
 from analysis.explain.methods.base import Method
 
-# In the order in which they are shown; a family shares a file.
+# In the order in which they are shown; related methods share a file.
 FILES = (
     "cam",
     "gradcam",
@@ -34,17 +34,17 @@ METHODS: dict[str, Method] = {
     if isinstance(method, Method)
 }
 
-__all__ = ["FILES", "METHODS", "Method", "known_methods"]
+__all__ = ["FILES", "METHODS", "Method", "methods_named"]
 
 
-def known_methods(methods: Sequence[str]) -> list[Method]:
-    """Return the methods of these names, each once.
+def methods_named(methods: Sequence[str]) -> list[Method]:
+    """Return the methods with these names, each once.
 
     Raises UnknownNameError for a name that is not in `METHODS`, ExplainError where none is given.
     """
     names = [methods] if isinstance(methods, str) else list(dict.fromkeys(methods))
     if not names:
-        raise ExplainError(f"name at least one method; known are {', '.join(METHODS)}")
+        raise ExplainError(f"name at least one method; the methods are {', '.join(METHODS)}")
     for name in names:
         if name not in METHODS:
             raise UnknownNameError(

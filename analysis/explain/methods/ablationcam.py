@@ -1,4 +1,4 @@
-"""Ablation-CAM: channels weighted by what the score loses without them."""
+"""Ablation-CAM: channels weighted by how much the score drops without them."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from torch import Tensor
 
 from analysis.explain.engine.capture import Capture
 from analysis.explain.methods.base import Method
-from analysis.explain.methods.sweep import sweep, weighted
+from analysis.explain.methods.perturbation import perturbed_scores, weighted
 
 
-def ablationcam(taken: Capture, layer: str) -> Tensor:
-    """Ablation-CAM (B, h, w), Desai and Ramaswamy 2020: sum over channels of (y - y_k) A^k, no final ReLU.
+def ablationcam(capture: Capture, layer: str) -> Tensor:
+    """Return Ablation-CAM (B, h, w), Desai and Ramaswamy 2020: sum over channels of (y - y_k) A^k, no final ReLU.
 
-    y_k is the score with channel k set to 0, the network resumed behind the layer: C resumed passes an image.
+    y_k is the score with channel k set to 0, computed by resuming the network after the layer: C resumed runs per
+    image.
 
-    The paper divides the weights by y. That is one positive number for a whole map wherever y > 0, so it
-    changes nothing there; for a class the network scores below 0, or a contrast, it would turn the map's
-    sign over, and near 0 blow it up. So it is left out (pytorch-grad-cam divides by the signed y). A weight
-    is the channel's own share of the score: under an average pool and a linear head it is exactly
-    w_k mean(A^k), and the weights and the bias add up to the score.
+    The paper divides the weights by y. Where y > 0 this only scales the whole map; for a class with a score below
+    0, or a contrast, it would reverse the map's sign, and near 0 the map would grow without limit. So it is left
+    out (pytorch-grad-cam divides by the signed y). A weight is the channel's own share of the score: under an
+    average pool and a linear head it is exactly w_k mean(A^k), and the weights and the bias add up to the score.
     """
-    activation, tail = taken.activations[layer], taken.tail(layer)
+    activation, network = capture.activations[layer], capture.resume(layer)
 
     def ablated(images: Tensor, channels: Tensor) -> Tensor:
-        rows = activation[images]
-        rows[torch.arange(len(rows), device=rows.device), channels] = 0
-        return tail(rows, images)
+        changed = activation[images]
+        changed[torch.arange(len(changed), device=changed.device), channels] = 0
+        return network(changed, images)
 
-    without = sweep(taken, activation.shape[1], taken.rows(layer), ablated)
-    return weighted(taken, layer, taken.scores()[:, None] - without)
+    without = perturbed_scores(capture, activation.shape[1], capture.batch_size(layer), ablated)
+    return weighted(capture, layer, capture.scores()[:, None] - without)
 
 
 ABLATIONCAM = Method(
@@ -40,11 +40,11 @@ ABLATIONCAM = Method(
     "Convolutional_Network_via_Gradient-free_Localization_WACV_2020_paper.html",
     ablationcam,
     formula=r"\sum_k \big(y - y_{A^k=0}\big)\,A^k",
-    about="Switches the channels off one by one and weights each with what the score loses without it. No "
-    "gradient is involved, so nothing saturates. The paper also divides by the score; here that is left out, "
-    "because it would turn the map over for a class with a negative score and change "
-    "nothing for one with a positive score.",
-    prefer="Where a gradient may mislead, as a check on Grad-CAM. It runs the network behind the layer once a "
-    "channel: quick at the last stage, many forwards' worth at the first ones.",
-    needs_tail=True,
+    about="Sets the channels to zero one by one, and weights each by how much the score drops without it. No "
+    "gradient is needed, so a flat score is no problem. The paper also divides by the score; here that is left "
+    "out, because it would reverse the map of a class with a negative score and only scale that of a class with "
+    "a positive one.",
+    prefer="As a check on Grad-CAM, where a gradient may mislead. It runs the network after the layer once for "
+    "each channel: fast at the last stage, as slow as many forward passes at the first stages.",
+    needs_resume=True,
 )

@@ -1,4 +1,4 @@
-"""What a method is."""
+"""The description of a method."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from analysis.explain.engine.capture import Capture
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make maps from captured activations and gradients.
+    """A way to compute maps from activations and gradients; registered in `METHODS`.
 
     Attributes
     ----------
     name : its key in `METHODS`.
-    title, paper, url : for people; the paper as "Author et al. year".
-    maps : `maps(taken, layer)` returns signed maps (B, h, w) at the layer's resolution.
+    title, paper, url : for the reader; the paper as "Author et al. year".
+    maps : `maps(capture, layer)` returns signed maps (B, h, w) at the layer's resolution.
     formula : one line of LaTeX.
-    about, prefer : what it does, and when to prefer it and what it costs, in plain words.
-    needs_gradient : it reads gradients; where no method does, the backward pass is saved.
-    needs_graph : it asks for the gradient of a score of its own, with `gradients_of`.
-    needs_tail : it runs the network again from the layer on.
-    needs_passes : it runs the whole network again, on changed pictures.
-    needs_probe : it reads the layer's linear probe.
+    about : what it does, in plain words.
+    prefer : when to use it, and how much time it takes, in plain words.
+    needs_gradient : it uses gradients; where no method does, there is no backward pass.
+    needs_graph : it computes the gradient of another score, with `gradients_of`.
+    needs_resume : it runs the network again from the layer on.
+    needs_forward : it runs the whole network again, on changed images.
+    needs_probe : it uses the layer's linear probe.
     """
 
     name: str
@@ -38,6 +39,6 @@ class Method:
     prefer: str
     needs_gradient: bool = False
     needs_graph: bool = False
-    needs_tail: bool = False
-    needs_passes: bool = False
+    needs_resume: bool = False
+    needs_forward: bool = False
     needs_probe: bool = False

@@ -1,4 +1,4 @@
-"""Everything the Layers page shows for one image: any methods at every layer, and how far they agree."""
+"""The report of one image: the maps of several methods at every layer, and how far they agree."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from analysis.explain.engine.costs import Cost
+from analysis.explain.engine.clock import Cost
 from analysis.explain.engine.feature_map import LayerInfo
-from analysis.explain.engine.prepared import Setup
+from analysis.explain.engine.preparation import Setup
 from analysis.explain.engine.targets import Target, target_label
 from analysis.explain.errors import ExplainError
 from analysis.explain.measures import measure
 from analysis.explain.measures.fusion import fuse
 from analysis.explain.measures.localisation import peak
-from analysis.explain.methods import METHODS, known_methods
-from analysis.explain.report.picture import ExplainedScore, MapNumbers, MethodMap, SeenImage
+from analysis.explain.methods import METHODS, methods_named
+from analysis.explain.report.picture import ExplainedScore, MapNumbers, MethodMap, TracedImage
 
 DEFAULT_METHODS = ("cam", "gradcam")
 FUSED = {"mean": "Mean of the layers", "max": "Maximum of the layers", "tanh": "Scaled tanh (LayerCAM, eq. 9)"}
@@ -28,9 +28,13 @@ MethodProgress = Callable[[str, int, int, int, int], None]
 
 @dataclass(frozen=True)
 class MethodMaps:
-    """One method's maps of one score by layer name, and what they cost together.
+    """The maps of one method for one score.
 
-    Without all layers it is the part that was made before somebody stopped it.
+    Attributes
+    ----------
+    method : the method's name.
+    maps : {layer: its map}; only some of the layers where the work was stopped.
+    cost : the time of all of them together.
     """
 
     method: str
@@ -42,8 +46,15 @@ class MethodMaps:
 class LayerRow:
     """One layer of one image.
 
-    `maps` holds one entry a method, in the chosen order. `agreement` is {method: {metric: number}} and compares
-    each method but the report's reference with that one, where both have a map. `note` is about the layer itself.
+    Attributes
+    ----------
+    layer : the layer.
+    label : for the reader, for instance "Stage 4 · 512 × 7 × 7".
+    maps : {method: its map}, in the chosen order.
+    agreement : {method: {metric: number}}, each method compared with the report's reference, where both have a
+        map.
+    probe_accuracy : of the layer's linear probe, 0..1; None without a probe.
+    note : a sentence about the layer itself, or "".
     """
 
     layer: LayerInfo
@@ -56,13 +67,21 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One image through the layers, in forward order.
+    """One image through the layers of a network.
 
-    `image` is uint8 (S, S, 3) as the network saw it, `mask` and `shortcut` bool (S, S) or None.
-    `logits` and `probabilities` are float32 (classes,). `target` is a class or a pair (a, b): score of a
-    minus score of b; `target_label` says it in words ("dog", "dog rather than cat"). `methods` are the chosen
-    ones; `costs` says what the passes and each method took (without a forward pass where the score was asked
-    of an image that had been seen before), `setup` how the network was run.
+    Attributes
+    ----------
+    image : uint8 (S, S, 3), at the network's input size.
+    mask, shortcut : bool (S, S), where the animal and the shortcut are, or None.
+    class_names : (K,), in the order of the logits.
+    logits, probabilities : (K,) float32.
+    target : the explained class, or a pair (a, b) for the score of a minus the score of b.
+    target_label : the target as text, "dog" or "dog rather than cat".
+    methods : names of the chosen methods.
+    rows : one per layer, in forward order.
+    costs : the time of the passes and of each method; without a forward pass where the image's own was used
+        before.
+    setup : how the network was run.
     """
 
     image: np.ndarray
@@ -80,12 +99,12 @@ class LayerReport:
 
     @property
     def reference(self) -> str:
-        """The method that the others are compared with: CAM where it was chosen, else the first."""
+        """The method that the others are compared with: CAM if it was chosen, else the first."""
         return "cam" if "cam" in self.methods else self.methods[0]
 
     @property
     def places(self) -> dict[str, np.ndarray]:
-        """{place: mask, bool (S, S)} of what is marked in the picture: "animal", "shortcut"."""
+        """{place: mask, bool (S, S)} of what is marked in the image: "animal", "shortcut"."""
         return _places(self.mask, self.shortcut)
 
 
@@ -97,25 +116,35 @@ def method_maps(
     done: MethodMaps | None = None,
     progress: MethodProgress | None = None,
 ) -> Iterator[MethodMaps]:
-    """Make one method's maps layer by layer, the last layer first; yields what there is after each.
+    """Compute the maps of one method layer by layer, the last layer first; yield all maps so far after each.
 
-    The last layers say most and cost least, so that a method stopped half-way has shown them. `done` is what
-    an earlier, stopped call had made; `progress` may raise to stop.
+    The last layers tell most and take the least time, so a method that is stopped early has shown these.
+
+    Parameters
+    ----------
+    score : the explained score of an image.
+    method : a name in `METHODS`.
+    mask, shortcut : bool (S, S), where the animal and the shortcut are, for the metrics.
+    done : the maps of an earlier call that was stopped; they are not computed again.
+    progress : called with (method, layers done, layers in all, passes done at this layer, passes in all); may
+        raise to stop.
     """
     names = [layer.name for layer in score.layers]
     maps = dict(done.maps) if done is not None else {}
     cost = done.cost if done is not None else Cost(method, 0.0, 0.0)
     for name in reversed([name for name in names if name not in maps]):
-        found, spent = score.method_map(method, name, _of_layer(progress, method, len(maps), len(names)))
-        if found.values is not None:
-            found = replace(found, numbers=map_numbers(found.values, _places(mask, shortcut)))
-        maps[name] = found
-        cost = Cost(method, cost.ms + spent.ms, cost.forwards + spent.forwards)
+        layer_progress = _layer_progress(progress, method, len(maps), len(names))
+        method_map, layer_cost = score.method_map(method, name, layer_progress)
+        if method_map.values is not None:
+            numbers = map_numbers(method_map.values, _places(mask, shortcut))
+            method_map = replace(method_map, numbers=numbers)
+        maps[name] = method_map
+        cost = Cost(method, cost.ms + layer_cost.ms, cost.forwards + layer_cost.forwards)
         yield MethodMaps(method, dict(maps), cost)
 
 
 def map_numbers(values: np.ndarray, places: Mapping[str, np.ndarray]) -> MapNumbers:
-    """Describe one signed map (h, w); `places` are masks by name, bool (H, W) over the whole picture."""
+    """Return the metrics of one signed map (h, w); `places` are masks by name, bool (H, W) over the image."""
     return MapNumbers(
         peak=peak(values),
         alone=measure(map=values),
@@ -124,10 +153,10 @@ def map_numbers(values: np.ndarray, places: Mapping[str, np.ndarray]) -> MapNumb
 
 
 def _places(mask: np.ndarray | None, shortcut: np.ndarray | None) -> dict[str, np.ndarray]:
-    return {place: found for place, found in (("animal", mask), ("shortcut", shortcut)) if found is not None}
+    return {place: area for place, area in (("animal", mask), ("shortcut", shortcut)) if area is not None}
 
 
-def _of_layer(
+def _layer_progress(
     progress: MethodProgress | None, method: str, done: int, layers: int
 ) -> Callable[[int, int], None] | None:
     if progress is None:
@@ -136,91 +165,103 @@ def _of_layer(
 
 
 def layer_report(
-    seen: SeenImage,
+    traced: TracedImage,
     image: np.ndarray,
     class_names: Sequence[str],
     target: Target | None = None,
     methods: Sequence[str] = DEFAULT_METHODS,
     mask: np.ndarray | None = None,
     shortcut: np.ndarray | None = None,
-    made: Mapping[str, MethodMaps] | None = None,
+    maps: Mapping[str, MethodMaps] | None = None,
 ) -> LayerReport:
     """Explain one image at every layer of its trace, by each of the methods.
 
-    `image` is the same picture as uint8 (S, S, 3), the masks bool (S, S). `target` is a class, a pair (a, b)
-    for "why a rather than b", or None for the predicted class. `made` are maps that are there already, of the
-    same score; a method or layer that is missing in it has a note in place of a map. None makes all of them here.
-    Raises UnknownNameError for an unknown method, ExplainError where the target or the names do not fit.
+    Parameters
+    ----------
+    traced : the image and its forward pass.
+    image : the same image, uint8 (S, S, 3).
+    class_names : in the order of the logits.
+    target : a class, a pair (a, b) for why a rather than b, or None for the predicted class.
+    methods : names in `METHODS`.
+    mask, shortcut : bool (S, S), where the animal and the shortcut are.
+    maps : {method: its maps of this score} computed before; a method or layer that is missing in it gets a note in
+        place of a map. None computes all maps here.
+
+    Raises
+    ------
+    UnknownNameError : an unknown method.
+    ExplainError : the target or the class names do not fit.
     """
-    chosen = [method.name for method in known_methods(methods)]
-    if len(class_names) != len(seen.logits):
+    chosen = [method.name for method in methods_named(methods)]
+    if len(class_names) != len(traced.logits):
         raise ExplainError(
-            f"{len(class_names)} class names were given, but the model has {len(seen.logits)} classes"
+            f"{len(class_names)} class names were given, but the model has {len(traced.logits)} classes"
         )
-    score = seen.score(target)
+    score = traced.score(target)
     results = {
-        name: _all(score, name, mask, shortcut)
-        if made is None
-        else made.get(name, MethodMaps(name, {}, Cost(name, 0.0, 0.0)))
+        name: _whole_maps(score, name, mask, shortcut)
+        if maps is None
+        else maps.get(name, MethodMaps(name, {}, Cost(name, 0.0, 0.0)))
         for name in chosen
     }
-    passes = (seen.forward, score.backward) if score.first else (score.backward,)
-    rows = [_row(seen, position, results) for position in range(len(seen.layers))]
+    passes = (traced.forward, score.backward) if score.first else (score.backward,)
+    rows = [_row(traced, position, results) for position in range(len(traced.layers))]
     return LayerReport(
         image=image,
         mask=mask,
         shortcut=shortcut,
         class_names=tuple(class_names),
-        logits=seen.logits,
-        probabilities=seen.probabilities,
+        logits=traced.logits,
+        probabilities=traced.probabilities,
         target=score.target,
         target_label=target_label(score.target, class_names),
         methods=tuple(chosen),
         rows=tuple(rows),
-        costs=(*passes, *(found.cost for found in results.values())),
-        setup=seen.setup,
+        costs=(*passes, *(method_result.cost for method_result in results.values())),
+        setup=traced.setup,
     )
 
 
 def fused_maps(report: LayerReport, method: str) -> tuple[MethodMap, ...]:
-    """One method's layers fused into one map at the finest resolution, in each way there is.
+    """Return one method's layers fused into one map at the finest resolution, once for each way in `FUSED`.
 
-    Each layer is divided by its largest absolute value first, or the layer with the largest gradients would
-    be the only one to be seen. Nothing where fewer than two layers have a map.
+    Each layer is divided by its largest absolute value first; otherwise the layer with the largest gradients would
+    hide the others. Empty where fewer than two layers have a map.
     """
-    there = [found.values for row in report.rows if (found := row.maps[method]).values is not None]
-    if len(there) < 2:
+    layers = [row.maps[method].values for row in report.rows]
+    layer_maps = [values for values in layers if values is not None]
+    if len(layer_maps) < 2:
         return ()
-    scaled = [torch.from_numpy(values / max(float(np.abs(values).max()), 1e-30))[None] for values in there]
-    return tuple(
-        MethodMap(title, fuse(scaled, how)[0].numpy(), f"{len(there)} layers, each divided by its largest value.")
-        for how, title in FUSED.items()
-    )
+    scaled = [torch.from_numpy(values / max(float(np.abs(values).max()), 1e-30))[None] for values in layer_maps]
+    note = f"{len(layer_maps)} layers, each divided by its largest value."
+    return tuple(MethodMap(title, fuse(scaled, how)[0].numpy(), note) for how, title in FUSED.items())
 
 
-def _all(score: ExplainedScore, method: str, mask: np.ndarray | None, shortcut: np.ndarray | None) -> MethodMaps:
+def _whole_maps(
+    score: ExplainedScore, method: str, mask: np.ndarray | None, shortcut: np.ndarray | None
+) -> MethodMaps:
     *_, last = method_maps(score, method, mask, shortcut)
     return last
 
 
-def _row(seen: SeenImage, position: int, results: Mapping[str, MethodMaps]) -> LayerRow:
-    layer = seen.layers[position]
+def _row(traced: TracedImage, position: int, results: Mapping[str, MethodMaps]) -> LayerRow:
+    layer = traced.layers[position]
     maps = {
-        name: found.maps.get(layer.name) or MethodMap(METHODS[name].title, None, "Not computed yet.")
-        for name, found in results.items()
+        name: result.maps.get(layer.name) or MethodMap(METHODS[name].title, None, "Not computed yet.")
+        for name, result in results.items()
     }
     reference = "cam" if "cam" in maps else next(iter(maps))
     base = maps[reference].values
-    probe = seen.probes.get(layer.name)
+    probe = traced.probes.get(layer.name)
     return LayerRow(
         layer=layer,
         label=f"Stage {position + 1} · {layer.channels} × {layer.height} × {layer.width}",
         maps=maps,
         agreement={
-            name: measure(map=found.values, reference=base)
-            for name, found in maps.items()
-            if name != reference and base is not None and found.values is not None
+            name: measure(map=method_map.values, reference=base)
+            for name, method_map in maps.items()
+            if name != reference and base is not None and method_map.values is not None
         },
         probe_accuracy=None if probe is None else probe.accuracy,
-        note=" ".join(note for note in seen.notes if note.startswith(f"{layer.name} ")),
+        note=" ".join(note for note in traced.notes if note.startswith(f"{layer.name} ")),
     )

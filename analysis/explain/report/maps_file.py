@@ -1,4 +1,4 @@
-"""The one NPZ format for raw maps: what the command line writes and what a page offers for download."""
+"""The NPZ file format for raw maps, written by the command line and by the download button of a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_maps(
 ) -> None:
     """Write the maps of N images as a compressed NPZ file, for `numpy.load`.
 
-    The file holds the arrays `images` (N,) str, `class_names` (C,) str, `logits` (N, C) float32, `targets`
+    The file has the arrays `images` (N,) str, `class_names` (C,) str, `logits` (N, C) float32, `targets`
     (N,) int64, for contrasts `against` (N,) int64, and for each map "<layer>/<method>" (N, h, w) float32:
     signed, not normalised, at the layer's own resolution.
 
@@ -49,14 +49,14 @@ def save_report(
 ) -> None:
     """Write all maps of a report with `save_maps`, as those of one image (N = 1).
 
-    A map that a method has not for a layer is left out. `fused` are the maps that `fused_maps` returned for
+    Where a method has no map at a layer, that map is left out. `fused` are the maps that `fused_maps` returned for
     `method`; their keys are "fused-mean/<method>", "fused-max/<method>" and "fused-tanh/<method>".
     """
     maps = {
-        (row.layer.name, name): found.values[None]
+        (row.layer.name, name): method_map.values[None]
         for row in report.rows
-        for name, found in row.maps.items()
-        if found.values is not None
+        for name, method_map in row.maps.items()
+        if method_map.values is not None
     }
     for how, one in zip(FUSED, fused, strict=False):  # no fused maps where fewer than two layers have one
         if one.values is not None:

@@ -1,4 +1,4 @@
-"""The chapter's network for experiments on shapes, whatever the user's own network is."""
+"""An untrained network for experiments on shapes, independent of the user's own network."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from torchvision.models import resnet34
 
 
 def untrained_resnet34(classes: int, seed: int = 21) -> nn.Module:
-    """A ResNet-34 with random weights, in eval mode, the same for the same seed.
+    """Return a ResNet-34 with random weights, in evaluation mode, the same for the same seed.
 
-    Its shapes are the trained network's, and shapes are all that decides whether leaving out
-    `keepdim=True` raises or is silently wrong. The global random state is left as it was.
+    Its shapes are those of a trained network, and only shapes decide whether leaving out `keepdim=True` raises an
+    error or gives a wrong map. The global random state is not changed.
+
+    Parameters
+    ----------
+    classes : the number of logits.
+    seed : of the random weights.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

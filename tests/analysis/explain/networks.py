@@ -44,6 +44,19 @@ def split(net: nn.Sequential, at: int) -> tuple[nn.Sequential, nn.Sequential]:
     return net[0][: at + 1], nn.Sequential(net[0][at + 1 :], net[1])
 
 
+class Scaled(nn.Module):
+    """Logits scaled by attributes of several kinds, none of them a parameter or buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = classifier()
+        self.factor, self.tensor = 1.5, torch.tensor(2.0, dtype=torch.float64)
+        self.settings, self.steps = {"scale": [1.0, 2.0]}, [3.0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x) * self.factor * self.tensor * self.settings["scale"][1] * self.steps[0]
+
+
 class CaptumNet(nn.Module):
     """The network captum computes Grad-CAM of by hand: conv of ones, ReLU, one row of +1 and -1 a class."""
 

@@ -23,8 +23,8 @@ def take(
     progress: Callable[[int, int], None] | None = None,
 ) -> Capture:
     """What a method gets for one layer."""
-    taken = trace(net, x, [layer]).capture(targets)
-    return taken if progress is None else replace(taken, progress=progress)
+    capture = trace(net, x, [layer]).capture(targets)
+    return capture if progress is None else replace(capture, progress=progress)
 
 
 @contextmanager

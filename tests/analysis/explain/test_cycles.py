@@ -19,7 +19,7 @@ from analysis.chapter.scores import score_maps
 from analysis.chapter.subject import Subject
 from analysis.explain import METHODS, explain, explainable_layers, trace
 from analysis.explain.report.layers import layer_report
-from analysis.explain.report.picture import SeenImage
+from analysis.explain.report.picture import TracedImage
 from analysis.explain.studies.ablation import CHANGES, AblationRunner
 from analysis.explain.studies.keepdim import keepdim_cases, keepdim_table
 from tests.analysis.explain.networks import classifier, pictures
@@ -44,8 +44,8 @@ DETACHED = Detached().eval()
 ABLATION_RUNNER = AblationRunner(NET, X, "0.6", ((0.0,) * 3, (1.0,) * 3))
 
 
-def seen(model: nn.Module = NET, layers: list[str] | None = None) -> SeenImage:
-    image = SeenImage(model, X, layers=layers)
+def seen(model: nn.Module = NET, layers: list[str] | None = None) -> TracedImage:
+    image = TracedImage(model, X, layers=layers)
     for target in (None, 1, (1, 0)):
         layer_report(image, IMAGE, "abc", target, methods=[name for name in METHODS if name != "sscam"])
     return image
@@ -93,7 +93,7 @@ def test_the_collector_finds_nothing_to_do(name: str) -> None:
 
 def test_a_picture_and_its_tensors_die_with_the_last_name_for_them() -> None:
     image = seen()
-    capture = image.score().taken
+    capture = image.score().capture
     dead = [weakref.ref(image), weakref.ref(image.score()), weakref.ref(capture.activations["0.6"])]
     dead += [weakref.ref(capture.gradients["0.6"])]
     del image, capture
@@ -106,7 +106,7 @@ def test_memory_is_flat_without_a_collector() -> None:
     x = pictures(1, 256, 256, dtype=torch.float32)  # its activations alone are more than 3 MiB
 
     def explained() -> int:
-        layer_report(SeenImage(model, x), IMAGE, "abc", methods=["cam", "gradcam"])
+        layer_report(TracedImage(model, x), IMAGE, "abc", methods=["cam", "gradcam"])
         return process.memory_info().rss
 
     before = [explained() for _ in range(20)][-1]

@@ -21,9 +21,9 @@ def fold_head(model: nn.Module, x: Tensor) -> LinearHead:
     return exact_head(capture(model, x, [last], gradients=False), last)
 
 
-def certify(head: LinearHead, taken: Capture, tolerance: float) -> None:
-    maps = head.maps(taken)
-    for certificate, score in zip(head.certificates(taken, maps), taken.scores().tolist(), strict=True):
+def certify(head: LinearHead, record: Capture, tolerance: float) -> None:
+    maps = head.maps(record)
+    for certificate, score in zip(head.certificates(record, maps), record.scores().tolist(), strict=True):
         assert certificate.kind == head.kind == "exact"
         assert certificate.logit == score
         assert certificate.mean_plus_bias == pytest.approx(score, abs=tolerance, rel=tolerance)
@@ -42,8 +42,8 @@ def test_folded_weights_are_those_of_the_algebra() -> None:
 
 
 def test_mean_of_the_map_plus_bias_is_the_logit_in_float64() -> None:
-    taken = capture(classifier(), pictures(4), ["0.6"], (torch.tensor([2, 1, 0, 1]), 0))
-    certify(exact_head(taken, "0.6"), taken, 1e-12)
+    record = capture(classifier(), pictures(4), ["0.6"], (torch.tensor([2, 1, 0, 1]), 0))
+    certify(exact_head(record, "0.6"), record, 1e-12)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_torchvision_heads_that_fold(name: str, layer: str, rectified: bool) -> 
     head = fold_head(model, x)
     assert (head.layer, head.rectified) == (layer, rectified)
     assert head.weight.shape[0] == head.bias.shape[0] == 7
-    taken = capture(model, x, [layer], torch.tensor([3, 5]), gradients=False)
-    certify(head, taken, 1e-4)
+    record = capture(model, x, [layer], torch.tensor([3, 5]), gradients=False)
+    certify(head, record, 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -99,20 +99,20 @@ def test_fastais_linear_head_folds(arch: str) -> None:
     model.train()(x)  # BatchNorm statistics that are not 0 and 1
     head = fold_head(model, x)
     assert (head.layer, head.rectified) == ("0", False)
-    taken = capture(model, x, [head.layer], (1, 0), gradients=False)
-    certify(head, taken, 1e-4)
+    record = capture(model, x, [head.layer], (1, 0), gradients=False)
+    certify(head, record, 1e-4)
 
 
 def test_fastais_default_head_is_refused_and_its_book_cam_misses_the_logit() -> None:
     model, x = fastai_model("resnet18"), torch.randn(2, 3, 64, 64)
     with pytest.raises(HeadError, match=r"maximum too, in '1\.0\.mp'.*linear head"):
         fold_head(model, x)
-    taken = capture(model, x, ["0.7"], 1, gradients=False)
-    head = book_head(taken, "0.7")
-    maps = head.maps(taken)
-    expected = torch.einsum("ck,bkij->bcij", model[1][-1].weight, taken.activations["0.7"])[:, 1].detach()
+    record = capture(model, x, ["0.7"], 1, gradients=False)
+    head = book_head(record, "0.7")
+    maps = head.maps(record)
+    expected = torch.einsum("ck,bkij->bcij", model[1][-1].weight, record.activations["0.7"])[:, 1].detach()
     torch.testing.assert_close(maps, expected)
-    first = head.certificates(taken, maps)[0]
+    first = head.certificates(record, maps)[0]
     assert first.kind == "book"
     assert first.mean_plus_bias == pytest.approx(float(expected[0].mean()), rel=1e-5)
     assert abs(first.residual) > 0.1 * abs(first.logit)
@@ -127,11 +127,11 @@ def test_the_book_cam_of_resnet50_is_refused_for_its_channels() -> None:
 
 
 def test_an_inner_layer_has_no_class_weights_though_its_channels_fit() -> None:
-    taken = capture(classifier(), pictures(), ["0.4", "0.5", "0.6"], gradients=False)
+    record = capture(classifier(), pictures(), ["0.4", "0.5", "0.6"], gradients=False)
     for name in ("0.4", "0.5"):  # six channels too, before the last BatchNorm and ReLU
         with pytest.raises(InnerLayerError, match=r"linear probe"):
-            exact_head(taken, name)
-    exact_head(taken, "0.6")
+            exact_head(record, name)
+    exact_head(record, "0.6")
 
 
 def headed(*head: nn.Module, body: nn.Module | None = None) -> nn.Sequential:
@@ -162,8 +162,8 @@ def test_affine_layers_in_a_row_fold_and_activations_between_them_do_not() -> No
     x = pictures()
     net = headed(*pool, nn.Linear(6, 5), nn.BatchNorm1d(5, affine=False), nn.Linear(5, 3))
     net[1][3].running_mean.uniform_(-1, 1)
-    taken = capture(net, x, ["0"], 2, gradients=False)
-    certify(exact_head(taken, "0"), taken, 1e-12)
+    record = capture(net, x, ["0"], 2, gradients=False)
+    certify(exact_head(record, "0"), record, 1e-12)
     with pytest.raises(HeadError, match=r"'1\.3' \(ReLU\) in the head is not affine"):
         fold_head(headed(*pool, nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)), x)
     with pytest.raises(HeadError, match=r"\(BatchNorm1d\) in the head is not affine"):
@@ -221,7 +221,7 @@ def test_no_transformer_block_is_a_head() -> None:
     vit = zoo.VisionTransformer(
         image_size=32, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=3
     )
-    taken = capture(vit, torch.randn(1, 3, 32, 32), ["conv_proj"], gradients=False)
+    record = capture(vit, torch.randn(1, 3, 32, 32), ["conv_proj"], gradients=False)
     for head in (exact_head, book_head):
         with pytest.raises(HeadError):
-            head(taken, "conv_proj")
+            head(record, "conv_proj")

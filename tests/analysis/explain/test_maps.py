@@ -29,10 +29,10 @@ def test_maps_are_float32_signed_and_at_the_layers_resolution() -> None:
 def test_each_map_is_its_methods() -> None:
     net, x, targets = classifier(), pictures(), (torch.tensor([2, 1]), 0)
     result = explain(net, x, ["0.6", "0"], ["gradcam", "cam", "bookcam"], targets)
-    taken = capture(net, x, ["0.6"], targets)
+    record = capture(net, x, ["0.6"], targets)
     for name in ("gradcam", "cam", "bookcam"):
         method = METHODS[name]
-        torch.testing.assert_close(result.maps["0.6", name], method.maps(taken, "0.6").float())
+        torch.testing.assert_close(result.maps["0.6", name], method.maps(record, "0.6").float())
         torch.testing.assert_close(result.maps["0", name], result.maps["0.6", name])
     assert torch.equal(result.targets, torch.tensor([2, 1]))
     assert torch.equal(result.against, torch.tensor([0, 0]))

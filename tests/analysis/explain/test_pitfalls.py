@@ -215,7 +215,7 @@ class Pooled(nn.Module):
 def test_a_layer_that_returns_a_tuple_is_refused_with_the_cure() -> None:
     net, x = nn.Sequential(Pair(), Pooled()).eval(), pictures()
     with pytest.raises(
-        LayerError, match="its output is a tuple, not one tensor; choose a module inside it, or around"
+        LayerError, match="its output is a tuple, not one tensor; choose a module inside it or around"
     ):
         gradcam(net, x, "0")
     torch.testing.assert_close(gradcam(net, x, "0.body"), gradcam_by_hand(net, x, "0.body", 1).float())

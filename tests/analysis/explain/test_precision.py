@@ -51,15 +51,17 @@ def test_faster_and_the_same_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     choice = measured(monkeypatch, 4.0, MAP * 3)
     assert (choice.precision, choice.speedup) == ("bf16", pytest.approx(2.5))
     assert choice.correlation == pytest.approx(1.0)
-    assert choice.why == ("bfloat16: 2.5 times as fast here, its maps correlate with float32's at 1.000 or more")
+    assert choice.why == (
+        "bfloat16: 2.5 times as fast here, and its maps correlate with those of float32 by at least 1.000"
+    )
 
 
 def test_hardly_faster_is_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     choice = measured(monkeypatch, 9.0, MAP)
     assert choice.precision == "fp32"
     assert choice.why == (
-        "float32: bfloat16 would be only 1.1 times as fast here, its maps correlate with float32's at 1.000 "
-        "or more"
+        "float32: bfloat16 would be only 1.1 times as fast here, and its maps correlate with those of float32 "
+        "by at least 1.000"
     )
 
 
@@ -69,8 +71,8 @@ def test_faster_but_another_map_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -
     assert choice.precision == "fp32"
     assert choice.correlation == pytest.approx(float(expected))
     assert choice.why == (
-        f"float32: bfloat16 would be 10.0 times as fast here, its maps correlate with float32's at {expected:.3f} "
-        "or more: too far off"
+        f"float32: bfloat16 would be 10.0 times as fast here, and its maps correlate with those of "
+        f"float32 by at least {expected:.3f}: too low"
     )
 
 

@@ -73,10 +73,10 @@ def test_a_layer_that_no_gradient_reaches_leaves_the_others() -> None:
     alone = explain(net, x, ["main.6"], methods)
     for pair in alone.maps:
         torch.testing.assert_close(result.maps[pair], alone.maps[pair])
-    taken = capture(net, x, ["side.6", "main.6"])
-    torch.testing.assert_close(taken.gradients["main.6"], capture(net, x, ["main.6"]).gradients["main.6"])
+    record = capture(net, x, ["side.6", "main.6"])
+    torch.testing.assert_close(record.gradients["main.6"], capture(net, x, ["main.6"]).gradients["main.6"])
     with pytest.raises(LayerError, match=r"no gradient reaches layer 'side\.6'"):
-        taken.gradients["side.6"]
+        record.gradients["side.6"]
 
 
 def test_every_class_without_a_gradient_is_refused_in_words() -> None:

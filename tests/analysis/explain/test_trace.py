@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.engine.prepared import prepare
+from analysis.explain.engine.preparation import prepare
 from analysis.explain.errors import ExplainError, LayerError, UnknownNameError
 from analysis.explain.trace import capture, explain, trace
 from tests.analysis.explain.networks import classifier, pictures
@@ -67,7 +67,7 @@ def test_classes_come_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x = classifier(classes=7), pictures(2)
     whole = trace(net, x, ["0.6"]).every_class("0.6", "gradcam")
     three_rows = 3 * 6 * 20
-    monkeypatch.setattr("analysis.explain.source._MOST_CLASS_NUMBERS", three_rows)
+    monkeypatch.setattr("analysis.explain.source._MAX_CLASS_NUMBERS", three_rows)
     torch.testing.assert_close(trace(net, x, ["0.6"]).every_class("0.6", "gradcam"), whole)
 
 
@@ -119,24 +119,24 @@ def test_threads_may_share_a_trace() -> None:
 
 def test_other_pictures_and_other_scores_of_the_same_network() -> None:
     net, x = classifier(), pictures(2)
-    taken = trace(net, x, ["0.1", "0.6"]).capture(torch.tensor([2, 0]))
+    record = trace(net, x, ["0.1", "0.6"]).capture(torch.tensor([2, 0]))
     images = torch.tensor([1, 0, 1])
     others = x[images] + 0.3
-    again = taken.again(others, images)
+    again = record.recapture(others, images)
     expected = capture(net, others, ["0.1", "0.6"], torch.tensor([0, 2, 0]))
     torch.testing.assert_close(again.gradients, expected.gradients)
     torch.testing.assert_close(again.activations, expected.activations)
     torch.testing.assert_close(again.logits, expected.logits)
     with torch.no_grad():
-        torch.testing.assert_close(taken.forward(others), net(others))
-    pair = trace(net, x, ["0.6"]).capture((torch.tensor([2, 0]), 1)).again(others, images)
+        torch.testing.assert_close(record.forward(others), net(others))
+    pair = trace(net, x, ["0.6"]).capture((torch.tensor([2, 0]), 1)).recapture(others, images)
     expected = capture(net, others, ["0.6"], (torch.tensor([0, 2, 0]), 1))
     torch.testing.assert_close(pair.gradients, expected.gradients)
     torch.testing.assert_close(pair.scores(), expected.scores())
-    cotangent = torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0]], dtype=torch.float64)
+    logit_weights = torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0]], dtype=torch.float64)
     parts = [capture(net, x, ["0.1"], target).gradients["0.1"] for target in range(3)]
-    summed = sum(cotangent[:, k, None, None, None] * parts[k] for k in range(3))
-    torch.testing.assert_close(taken.gradients_of(cotangent)["0.1"], summed)
+    summed = sum(logit_weights[:, k, None, None, None] * parts[k] for k in range(3))
+    torch.testing.assert_close(record.gradients_of(logit_weights)["0.1"], summed)
 
 
 class TwoWays(nn.Module):
@@ -173,10 +173,10 @@ def test_each_picture_is_explained_by_the_way_it_takes(order: tuple[int, ...]) -
             for layer, _ in maps:
                 expected = gradcam_by_hand(net, x + shift, layer, 1).float()
                 torch.testing.assert_close(maps[layer, "gradcam"], expected)
-        taken = trace(net, x + shift, ["first"]).capture(1)
-        changed = taken.activations["first"] * 0.5
+        record = trace(net, x + shift, ["first"]).capture(1)
+        changed = record.activations["first"] * 0.5
         expected = with_output(net, x + shift, "first", changed)
-        torch.testing.assert_close(taken.tail("first")(changed, torch.arange(2)), expected)
+        torch.testing.assert_close(record.resume("first")(changed, torch.arange(2)), expected)
         plain = explain(net, x + shift, ["first"], ["eigencam"]).maps["first", "eigencam"]
         torch.testing.assert_close(
             plain, explain(net, x + shift, ["first"], ["eigencam", "gradcam"]).maps["first", "eigencam"]
@@ -191,14 +191,14 @@ def test_a_module_that_some_pictures_go_through_twice() -> None:
 
     net, x = Again().double(), pictures(2)
     for shift, calls in ((0, 1), (1, 2), (0, 1)):
-        taken = trace(net, x + shift, ["second"]).capture(1)
+        record = trace(net, x + shift, ["second"]).capture(1)
         _, activation, gradient = by_hand(net, x + shift, "second", 1)
-        torch.testing.assert_close(taken.activations["second"], activation)
-        torch.testing.assert_close(taken.gradients["second"], gradient)
-        assert len(taken.notes) == calls - 1
+        torch.testing.assert_close(record.activations["second"], activation)
+        torch.testing.assert_close(record.gradients["second"], gradient)
+        assert len(record.notes) == calls - 1
         changed, images = activation.flip(0) * 0.5, torch.tensor([1, 0])
         expected = with_output(net, (x + shift)[images], "second", changed, calls)
-        torch.testing.assert_close(taken.tail("second")(changed, images), expected)
+        torch.testing.assert_close(record.resume("second")(changed, images), expected)
 
 
 def test_a_network_that_autograd_refuses_is_said_to() -> None:

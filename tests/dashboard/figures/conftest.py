@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.explain.engine.costs import Cost
+from analysis.explain.engine.clock import Cost
 from analysis.explain.engine.feature_map import LayerInfo
-from analysis.explain.engine.prepared import Setup
+from analysis.explain.engine.preparation import Setup
 from analysis.explain.measures import METRICS
 from analysis.explain.report.layers import LayerReport, LayerRow
 from analysis.explain.report.picture import MapNumbers, MethodMap

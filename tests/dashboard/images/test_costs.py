@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from analysis.explain.engine.costs import Cost
-from analysis.explain.engine.prepared import Setup
+from analysis.explain.engine.clock import Cost
+from analysis.explain.engine.preparation import Setup
 from dashboard.images.costs import costs_table, setup_sentence
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from analysis.explain.engine.copies import private_copy, without_hooks
 from analysis.explain.engine.inputs import plain_input
-from analysis.explain.engine.prepared import anatomy_of
+from analysis.explain.engine.model_copy import private_copy, without_hooks
+from analysis.explain.engine.preparation import anatomy_of
 from analysis.explain.errors import LayerError
 from analysis.explain.studies.ablation.steps import STANDARD, Choices
 

@@ -27,27 +27,27 @@ def gradient_by_differences(net: nn.Sequential, at: int, x: Tensor, score, step:
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 4, 5, 6])
 def test_gradients_are_those_of_finite_differences(at: int) -> None:
     x = pictures()
-    taken = capture(classifier(), x, [f"0.{at}"], targets=2)
+    record = capture(classifier(), x, [f"0.{at}"], targets=2)
     expected = gradient_by_differences(classifier(inplace=False), at, x, lambda logits: logits[:, 2])
-    torch.testing.assert_close(taken.gradients[f"0.{at}"][0], expected, atol=1e-8, rtol=1e-6)
+    torch.testing.assert_close(record.gradients[f"0.{at}"][0], expected, atol=1e-8, rtol=1e-6)
 
 
 def test_a_pairs_gradient_is_that_of_the_difference_of_scores() -> None:
     x = pictures()
-    taken = capture(classifier(), x, ["0.4"], targets=(2, 0))
+    record = capture(classifier(), x, ["0.4"], targets=(2, 0))
     expected = gradient_by_differences(classifier(inplace=False), 4, x, lambda logits: logits[:, 2] - logits[:, 0])
-    torch.testing.assert_close(taken.gradients["0.4"][0], expected, atol=1e-8, rtol=1e-6)
-    torch.testing.assert_close(taken.scores(), taken.logits[:, 2] - taken.logits[:, 0])
+    torch.testing.assert_close(record.gradients["0.4"][0], expected, atol=1e-8, rtol=1e-6)
+    torch.testing.assert_close(record.scores(), record.logits[:, 2] - record.logits[:, 0])
 
 
 def test_activations_are_those_before_the_in_place_relu_behind_them() -> None:
     x, net = pictures(), classifier(inplace=False)
     names = [f"0.{at}" for at in range(7)]
-    taken = capture(classifier(inplace=True), x, names)
+    record = capture(classifier(inplace=True), x, names)
     for at, name in enumerate(names):
-        torch.testing.assert_close(taken.activations[name], net[0][: at + 1](x).detach())
-    torch.testing.assert_close(taken.logits, net(x).detach())
-    assert (taken.activations["0.5"] < 0).any()
+        torch.testing.assert_close(record.activations[name], net[0][: at + 1](x).detach())
+    torch.testing.assert_close(record.logits, net(x).detach())
+    assert (record.activations["0.5"] < 0).any()
 
 
 @pytest.mark.parametrize("gradients", [False, True])
@@ -66,16 +66,16 @@ def test_a_layer_that_hands_its_input_on_is_kept_apart_from_it(gradients: bool) 
             return self.fc(kept.mean((2, 3)) + features.mul_(2).mean((2, 3)))
 
     net, x = Overwrites().double(), pictures()
-    taken = capture(net, x, ["same"], 1, gradients)
-    torch.testing.assert_close(taken.activations["same"], net.conv(x).detach())
+    record = capture(net, x, ["same"], 1, gradients)
+    torch.testing.assert_close(record.activations["same"], net.conv(x).detach())
     if gradients:
         expected = net.fc.weight.detach()[1, :, None, None].expand(4, 6, 8) / 48
-        torch.testing.assert_close(taken.gradients["same"][0], expected)
+        torch.testing.assert_close(record.gradients["same"][0], expected)
 
 
 def test_the_modules_called_after_a_layer_stand_in_their_order() -> None:
-    taken = capture(classifier(), pictures(), ["0.5", "0"], gradients=False)
-    after = {name: [(call.name, call.spatial) for call in calls] for name, calls in taken.calls_after.items()}
+    record = capture(classifier(), pictures(), ["0.5", "0"], gradients=False)
+    after = {name: [(call.name, call.spatial) for call in calls] for name, calls in record.calls_after.items()}
     head = [(f"1.{at}", False) for at in range(5)]
     assert after == {"0.5": [("0.6", True), *head], "0": head}
 
@@ -105,7 +105,7 @@ def test_the_graph_begins_at_the_first_wanted_layer() -> None:
 @pytest.mark.parametrize("targets", [torch.tensor([2, 0, 1]), (torch.tensor([2, 0, 1]), 1), None])
 def test_each_image_of_a_batch_has_its_own_score(targets) -> None:
     x, net = pictures(3), classifier()
-    taken = capture(net, x, ["0.1"], targets)
+    record = capture(net, x, ["0.1"], targets)
     for image in range(3):
         own = targets
         if isinstance(targets, Tensor):
@@ -113,9 +113,9 @@ def test_each_image_of_a_batch_has_its_own_score(targets) -> None:
         elif targets is not None:
             own = (int(targets[0][image]), targets[1])
         alone = capture(net, x[image : image + 1], ["0.1"], own)
-        torch.testing.assert_close(taken.gradients["0.1"][image], alone.gradients["0.1"][0])
+        torch.testing.assert_close(record.gradients["0.1"][image], alone.gradients["0.1"][0])
     if targets is None:
-        assert torch.equal(taken.targets, taken.logits.argmax(1))
+        assert torch.equal(record.targets, record.logits.argmax(1))
 
 
 def state_of(net: nn.Module) -> list:
@@ -149,9 +149,9 @@ def test_the_model_and_the_caller_are_left_as_they_were(caller, frozen: bool, fa
             with pytest.raises(LayerError):
                 capture(net, mine, ["0.1", "1.1"])
         else:
-            taken = capture(net, mine, ["0.1"])
-            torch.testing.assert_close(taken.gradients["0.1"], expected.gradients["0.1"])
-            torch.testing.assert_close(taken.logits, expected.logits)
+            record = capture(net, mine, ["0.1"])
+            torch.testing.assert_close(record.gradients["0.1"], expected.gradients["0.1"])
+            torch.testing.assert_close(record.logits, expected.logits)
         torch.testing.assert_close(state_of(net), before, rtol=0, atol=0)
     assert not x.requires_grad
     assert x.grad is None
@@ -185,12 +185,12 @@ class SharedRelu(nn.Module):
 
 def test_a_module_called_twice_stands_for_its_last_call() -> None:
     net, x = SharedRelu().double(), pictures()
-    taken = capture(net, x, ["relu"], targets=1)
-    torch.testing.assert_close(taken.activations["relu"], net.features(x).detach())
-    cells = taken.activations["relu"][0, 0].numel()
+    record = capture(net, x, ["relu"], targets=1)
+    torch.testing.assert_close(record.activations["relu"], net.features(x).detach())
+    cells = record.activations["relu"][0, 0].numel()
     expected = net.fc.weight.detach()[1, :, None, None].expand(5, 4, 5) / cells
-    torch.testing.assert_close(taken.gradients["relu"][0], expected)
-    assert taken.notes == ("relu is called 2 times in one forward pass; its maps belong to the last call",)
+    torch.testing.assert_close(record.gradients["relu"][0], expected)
+    assert record.notes == ("relu is called 2 times in one forward pass; its maps belong to the last call",)
 
 
 def test_a_fastai_like_tensor_subclass_is_taken_as_a_plain_tensor() -> None:
@@ -198,12 +198,12 @@ def test_a_fastai_like_tensor_subclass_is_taken_as_a_plain_tensor() -> None:
         pass
 
     x = pictures()
-    taken = capture(
+    record = capture(
         classifier(), x.as_subclass(TensorImage), ["0.1"], torch.tensor([0, 1]).as_subclass(TensorImage)
     )
-    assert type(taken.logits) is type(taken.activations["0.1"]) is type(taken.gradients["0.1"]) is Tensor
+    assert type(record.logits) is type(record.activations["0.1"]) is type(record.gradients["0.1"]) is Tensor
     torch.testing.assert_close(
-        taken.gradients["0.1"], capture(classifier(), x, ["0.1"], torch.tensor([0, 1])).gradients["0.1"]
+        record.gradients["0.1"], capture(classifier(), x, ["0.1"], torch.tensor([0, 1])).gradients["0.1"]
     )
 
 
@@ -216,8 +216,8 @@ def test_four_threads_get_their_own_gradients(training: bool) -> None:
 
     def work(mine: int) -> None:
         for _ in range(25):
-            taken = capture(net, images[mine], ["0.1", "0.5"])
-            for name, gradient in taken.gradients.items():
+            record = capture(net, images[mine], ["0.1", "0.5"])
+            for name, gradient in record.gradients.items():
                 if not torch.allclose(gradient, expected[mine].gradients[name]):
                     wrong.append(name)
 
@@ -246,9 +246,9 @@ def test_another_threads_forward_pass_is_not_captured() -> None:
             return features
 
     net[0][3] = nn.Sequential(net[0][3], Meanwhile())
-    taken = capture(net, x, ["0.1", "0.5"])
-    torch.testing.assert_close(taken.activations["0.1"], classifier()[0][:2](x).detach())
-    assert taken.notes == ()
+    record = capture(net, x, ["0.1", "0.5"])
+    torch.testing.assert_close(record.activations["0.1"], classifier()[0][:2](x).detach())
+    assert record.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -328,8 +328,8 @@ def test_models_that_are_no_classifiers_are_refused() -> None:
 def test_cuda_agrees_with_the_cpu() -> None:
     x, net = pictures(), classifier()
     expected = capture(net, x, ["0.1", "0.6"])
-    taken = capture(net.cuda(), x.cuda(), ["0.1", "0.6"])
-    for name, gradient in taken.gradients.items():
+    record = capture(net.cuda(), x.cuda(), ["0.1", "0.6"])
+    for name, gradient in record.gradients.items():
         torch.testing.assert_close(gradient.cpu(), expected.gradients[name])
     with pytest.raises(ExplainError, match="x is on cpu but the model is on cuda"):
         capture(net, x, ["0.1"])

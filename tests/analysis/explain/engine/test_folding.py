@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from analysis.explain.engine.anatomy import record
-from analysis.explain.engine.copies import private_copy
 from analysis.explain.engine.folding import batch_norm, fold_batch_norms
+from analysis.explain.engine.model_copy import private_copy
 from tests.analysis.explain.networks import classifier, pictures
 
 

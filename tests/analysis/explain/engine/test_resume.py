@@ -115,8 +115,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
 }
 
 
-def changed_rows(taken: Capture, layer: str, images: Tensor) -> Tensor:
-    activation = taken.activations[layer][images]
+def changed_rows(capture: Capture, layer: str, images: Tensor) -> Tensor:
+    activation = capture.activations[layer][images]
     factors = torch.rand(len(images), activation.shape[1], 1, 1, generator=torch.Generator().manual_seed(5))
     return activation * factors + 0.1
 
@@ -126,18 +126,18 @@ def changed_rows(taken: Capture, layer: str, images: Tensor) -> Tensor:
 def test_the_rest_of_the_network_runs_on_what_it_is_given(name: str, batch: int) -> None:
     make, layers = NETWORKS[name]
     net, x = make().double().eval(), pictures(batch)
-    taken = trace(net, x, layers).capture(1)  # all layers in one pass
+    capture = trace(net, x, layers).capture(1)  # all layers in one pass
     for layer in layers:
         calls = sum(module is net.get_submodule(layer) for module in called(net, x))
-        tail = taken.tail(layer)
+        tail = capture.resume(layer)
         for order in ([2, 0, 1, 1, 0], [0, 0, 0], [1], [0, 1, 2]):
             images = torch.tensor(order) % batch
-            activation = changed_rows(taken, layer, images)
+            activation = changed_rows(capture, layer, images)
             kept = activation.clone()
             logits = tail(activation, images)
             torch.testing.assert_close(logits, with_output(net, x[images], layer, activation, calls))
             assert torch.equal(activation, kept)
-            torch.testing.assert_close(tail(taken.activations[layer], torch.arange(batch)), taken.logits)
+            torch.testing.assert_close(tail(capture.activations[layer], torch.arange(batch)), capture.logits)
     assert hooks_of(net) == 0
 
 
@@ -156,12 +156,12 @@ def test_its_gradient_is_the_networks_and_it_can_be_taken_twice(name: str) -> No
     make, layers = NETWORKS[name]
     net, x = make().double().eval(), pictures(2)
     layer = layers[0]
-    taken, images = trace(net, x, layers).capture(1), torch.tensor([1, 0])
+    capture, images = trace(net, x, layers).capture(1), torch.tensor([1, 0])
     _, output, expected = by_hand(net, x, layer, 1)
     point = output[images].requires_grad_()
-    score = taken.tail(layer)(point, images)[:, 1].square().sum() / 2
+    score = capture.resume(layer)(point, images)[:, 1].square().sum() / 2
     (gradient,) = torch.autograd.grad(score, point, create_graph=True)
-    logits = taken.logits[images, 1]
+    logits = capture.logits[images, 1]
     torch.testing.assert_close(gradient.detach(), logits[:, None, None, None] * expected[images])
     (second,) = torch.autograd.grad(gradient.sum(), point)
     sums = expected[images].sum((1, 2, 3))  # the logits are piecewise linear: H of l^2 / 2 is g g^T
@@ -169,23 +169,23 @@ def test_its_gradient_is_the_networks_and_it_can_be_taken_twice(name: str) -> No
 
 
 def test_without_gradients_there_is_no_graph() -> None:
-    taken = trace(classifier(), pictures(), ["0.1"]).capture(1)
-    point, images = taken.activations["0.1"].clone().requires_grad_(), torch.arange(2)
+    capture = trace(classifier(), pictures(), ["0.1"]).capture(1)
+    point, images = capture.activations["0.1"].clone().requires_grad_(), torch.arange(2)
     with torch.no_grad():
-        assert not taken.tail("0.1")(point, images).requires_grad
-    assert taken.tail("0.1")(point, images).requires_grad
+        assert not capture.resume("0.1")(point, images).requires_grad
+    assert capture.resume("0.1")(point, images).requires_grad
     with torch.inference_mode():
-        assert not taken.tail("0.1")(point, images).is_inference()
+        assert not capture.resume("0.1")(point, images).is_inference()
 
 
 def test_watched_outputs_are_those_of_each_call() -> None:
     net, x = Twice().double().eval(), pictures(2)
-    taken = trace(net, x, ["norm"]).capture(1)
-    tail, images = taken.tail("norm"), torch.tensor([1, 0, 1])
+    capture = trace(net, x, ["norm"]).capture(1)
+    tail, images = capture.resume("norm"), torch.tensor([1, 0, 1])
     assert [call.name for call in tail.calls] == ["relu", "second", "relu", "second", "relu", "third", "fc"]
     wanted = [tail.calls[3], tail.calls[0], tail.calls[5]]
-    activation = changed_rows(taken, "norm", images).requires_grad_()
-    logits, outputs = tail.watch(activation, images, wanted)
+    activation = changed_rows(capture, "norm", images).requires_grad_()
+    logits, outputs = tail.run_with_outputs(activation, images, wanted)
     start = activation.detach().relu()
     second = net.second(net.second(start).relu())
     for mine, own in zip(outputs, (second, start, net.third(second.relu())), strict=True):
@@ -198,12 +198,12 @@ def test_watched_outputs_are_those_of_each_call() -> None:
 
 def test_calls_that_were_over_before_are_not_taken_for_watched_ones() -> None:
     net, x = Twice().double().eval(), pictures(2)
-    taken, images = trace(net, x, ["second"]).capture(1), torch.tensor([1, 0, 1])
-    tail = taken.tail("second")  # its second call; the ReLU has run twice by then
+    capture, images = trace(net, x, ["second"]).capture(1), torch.tensor([1, 0, 1])
+    tail = capture.resume("second")  # its second call; the ReLU has run twice by then
     assert [call.name for call in tail.calls] == ["relu", "third", "fc"]
-    changed = changed_rows(taken, "second", images)
+    changed = changed_rows(capture, "second", images)
     with torch.no_grad():
-        _, (relu, third) = tail.watch(changed, images, tail.calls[:2])
+        _, (relu, third) = tail.run_with_outputs(changed, images, tail.calls[:2])
         torch.testing.assert_close(relu, changed.relu())
         torch.testing.assert_close(third, net.third(changed.relu()))
 
@@ -218,22 +218,22 @@ def test_a_layer_that_is_not_asked_when_the_network_is_resumed_is_said() -> None
                 return self.head(functional.conv2d(features, self.second.weight, self.second.bias, padding=1))
             return self.head(self.second(features))
 
-    taken = trace(ByMode().double(), pictures(2), ["second"]).capture(1)
-    images, activation = torch.arange(2), taken.activations["second"]
+    capture = trace(ByMode().double(), pictures(2), ["second"]).capture(1)
+    images, activation = torch.arange(2), capture.activations["second"]
     with torch.no_grad():
-        torch.testing.assert_close(taken.tail("second")(activation, images), taken.logits)
+        torch.testing.assert_close(capture.resume("second")(activation, images), capture.logits)
     with pytest.raises(ExplainError, match="'second' is then not called as it was before"):
-        taken.tail("second")(activation * 0, images)
+        capture.resume("second")(activation * 0, images)
 
 
 @pytest.mark.parametrize("own", [False, True])
 def test_a_failure_in_the_middle_leaves_the_network_whole(own: bool) -> None:
     net, x = classifier(), pictures(2)
-    taken = trace(net, x, ["0.2", "0.6"]).capture(1)
-    tail, images = taken.tail("0.2"), torch.arange(2)
+    capture = trace(net, x, ["0.2", "0.6"]).capture(1)
+    tail, images = capture.resume("0.2"), torch.arange(2)
     with pytest.raises((ExplainError, RuntimeError)):
         tail(torch.zeros(2, 5, 8, 10, dtype=torch.float64) if own else torch.zeros(2, 4, 8, 10)[:, :3], images)
-    torch.testing.assert_close(tail(taken.activations["0.2"], images), taken.logits)
+    torch.testing.assert_close(tail(capture.activations["0.2"], images), capture.logits)
     torch.testing.assert_close(explain(net, x, ["0.6"], ["gradcam"]).logits, net(x).float())
 
 
@@ -265,17 +265,17 @@ def test_a_picture_that_is_asked_again_behind_the_layer_is_the_rows_own() -> Non
     net = Bright().double()
     for shift in (0, 1, 0):
         x = pictures(2) + shift
-        taken, images = trace(net, x, ["second"]).capture(1), torch.tensor([1, 0])
-        changed = changed_rows(taken, "second", images)
+        capture, images = trace(net, x, ["second"]).capture(1), torch.tensor([1, 0])
+        changed = changed_rows(capture, "second", images)
         expected = with_output(net, x[images], "second", changed)
-        torch.testing.assert_close(taken.tail("second")(changed, images), expected)
+        torch.testing.assert_close(capture.resume("second")(changed, images), expected)
 
 
 @pytest.mark.parametrize("batch", [2, 3])
 def test_a_network_that_cannot_be_resumed_for_images_in_any_order_is_refused(batch: int) -> None:
     net = TokensFirst().double()
     with pytest.raises(
-        ExplainError, match=r"can't be resumed behind 'conv' \(.*\), so methods that change activations"
+        ExplainError, match=r"can't be resumed after 'conv' \(.*\), so methods that change activations"
     ):
         explain(net, pictures(batch), ["conv"], ["ablationcam"], 1)
     assert explain(net, pictures(batch), ["conv"], ["gradcam"], 1).maps["conv", "gradcam"].abs().max() > 0
@@ -303,11 +303,11 @@ def test_a_layer_inside_a_block_with_a_fast_path_is_given_its_activation() -> No
             return self.fc(self.block(self.patch(x).flatten(2).transpose(1, 2)).mean(1))
 
     net, x, grid = Encoder().double().eval(), pictures(2, 8, 12), TokenGrid(2, 3)
-    taken = trace(net, x, ["block.norm1"], reshape=grid).capture(1)
+    capture = trace(net, x, ["block.norm1"], reshape=grid).capture(1)
     images = torch.tensor([1, 1, 0])
-    changed = changed_rows(taken, "block.norm1", images)
+    changed = changed_rows(capture, "block.norm1", images)
     with torch.no_grad():
-        logits = taken.tail("block.norm1")(changed, images)
+        logits = capture.resume("block.norm1")(changed, images)
     torch.testing.assert_close(
         logits, with_output(net, x[images], "block.norm1", changed.flatten(2).transpose(1, 2))
     )
@@ -315,7 +315,7 @@ def test_a_layer_inside_a_block_with_a_fast_path_is_given_its_activation() -> No
 
 def test_a_plain_function_as_reshape_has_no_way_back() -> None:
     net, x = classifier(), pictures()
-    with pytest.raises(LayerError, match="needs the reshape's way back"):
+    with pytest.raises(LayerError, match="needs the inverse of the reshape"):
         explain(net, x, ["0.6"], ["ablationcam"], reshape=lambda output: output * 1)
     assert explain(net, x, ["0.6"], ["gradcam"], reshape=lambda output: output * 1).maps
 
@@ -323,11 +323,11 @@ def test_a_plain_function_as_reshape_has_no_way_back() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_float32_and_bfloat16_networks_are_resumed(precision: str) -> None:
     net, x = classifier(dtype=torch.float32), pictures(2, dtype=torch.float32)
-    taken = trace(net, x, ["0.1", "0.6"], precision).capture(1)
+    capture = trace(net, x, ["0.1", "0.6"], precision).capture(1)
     images = torch.tensor([1, 0, 1])
     for layer in ("0.1", "0.6"):
-        changed = changed_rows(taken, layer, images)
-        logits = taken.tail(layer)(changed, images)
+        changed = changed_rows(capture, layer, images)
+        logits = capture.resume(layer)(changed, images)
         assert logits.dtype == torch.float32
         expected = with_output(net, x[images], layer, changed)
         torch.testing.assert_close(logits, expected, atol=1e-5 if precision == "fp32" else 0.02, rtol=0)

@@ -95,8 +95,8 @@ def test_rows_of_a_batch_are_given_to_the_function_at_the_places_of_their_images
     score = score_of(lambda z: z[:, 0] + offsets, logits)
     images = torch.tensor([2, 0, 2, 2, 1])
     rows = torch.tensor([[1.0, 0], [2, 0], [3, 0], [4, 0], [5, 0]])
-    assert score.of_rows(images, logits).of(rows).tolist() == [1001, 2, 1003, 1004, 105]
-    two = score.of_rows(images, logits).of_rows(torch.tensor([4, 0]), rows)  # rows of rows
+    assert score.of_examples(images, logits).of(rows).tolist() == [1001, 2, 1003, 1004, 105]
+    two = score.of_examples(images, logits).of_examples(torch.tensor([4, 0]), rows)  # rows of rows
     assert two.of(torch.tensor([[7.0, 0], [8, 0]])).tolist() == [107, 1008]
 
 
@@ -144,7 +144,7 @@ def test_a_function_that_fails_on_rows_of_a_batch_says_so_once() -> None:
     def fails(logits: Tensor) -> Tensor:
         raise IndexError("no such class")
 
-    rows = Score(function=fails).of_rows(torch.tensor([0, 0]), torch.zeros(1, 3))
+    rows = Score(function=fails).of_examples(torch.tensor([0, 0]), torch.zeros(1, 3))
     with pytest.raises(ExplainError) as raised:
         rows.of(torch.zeros(2, 3))
     assert (

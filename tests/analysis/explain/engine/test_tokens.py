@@ -1,4 +1,4 @@
-"""Tokens laid on the picture and taken back, and how networks say it themselves."""
+"""Tokens laid on the picture and capture back, and how networks say it themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torchvision.models as zoo
 from torch import Tensor, nn
 
 from analysis.explain.engine.layers import explainable_layers
-from analysis.explain.engine.tokens import TokenGrid, channels_last, known_reshape, reshape_of
+from analysis.explain.engine.tokens import TokenGrid, channels_last, network_reshape, reshape_of
 from analysis.explain.errors import LayerError
 from analysis.explain.trace import explain, trace
 from tests.analysis.explain.oracles import by_hand
@@ -104,7 +104,7 @@ def test_transformers_say_how_their_tokens_lie(make: Any) -> None:
     said = explain(net, x, [layer], ["gradcam"], targets, reshape=grid if blind else channels_last)
     torch.testing.assert_close(said.maps[layer, "gradcam"], expected)
     if blind:
-        with pytest.raises(LayerError, match="only from its class token.*Choose an earlier layer"):
+        with pytest.raises(LayerError, match="on its class token only.*Choose an earlier layer"):
             explain(net, x, [blind], ["gradcam"], targets)
 
 
@@ -113,11 +113,11 @@ def test_tokens_can_be_changed_and_the_network_resumed(make: Any) -> None:
     torch.manual_seed(0)
     net, layer, _ = make()
     net, x = net.double().eval(), torch.randn(2, 3, 32, 32, dtype=torch.float64)
-    taken = trace(net, x, [layer]).capture(1)
+    capture = trace(net, x, [layer]).capture(1)
     images = torch.tensor([1, 0, 1])
-    changed = taken.activations[layer][images] * torch.tensor([0.0, 0.5, 1.0])[:, None, None, None]
-    logits = taken.tail(layer)(changed, images)
-    torch.testing.assert_close(logits[2], taken.logits[1])
+    changed = capture.activations[layer][images] * torch.tensor([0.0, 0.5, 1.0])[:, None, None, None]
+    logits = capture.resume(layer)(changed, images)
+    torch.testing.assert_close(logits[2], capture.logits[1])
     _, whole, _ = by_hand(net, x[images], layer, 1)
     replaced = whole.clone()
     factors = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
@@ -147,13 +147,13 @@ def test_a_swin_whose_map_is_as_wide_as_it_has_channels_is_not_transposed() -> N
 
 def test_only_known_networks_are_believed() -> None:
     x = torch.zeros(1, 3, 32, 32)
-    assert known_reshape(nn.Linear(3, 3), torch.zeros(1, 17, 8), x) is None
-    assert known_reshape(nn.Linear(3, 3), (torch.zeros(1, 17, 8),), x) is None
+    assert network_reshape(nn.Linear(3, 3), torch.zeros(1, 17, 8), x) is None
+    assert network_reshape(nn.Linear(3, 3), (torch.zeros(1, 17, 8),), x) is None
     vit = torchvision_vit()[0]
-    assert known_reshape(vit, torch.zeros(1, 17, 8), x) == TokenGrid(4, 4, 1)
-    assert known_reshape(nn.Sequential(vit), torch.zeros(1, 17, 8), x) == TokenGrid(4, 4, 1)
-    assert known_reshape(vit, torch.zeros(1, 18, 8), x) is None
+    assert network_reshape(vit, torch.zeros(1, 17, 8), x) == TokenGrid(4, 4, 1)
+    assert network_reshape(nn.Sequential(vit), torch.zeros(1, 17, 8), x) == TokenGrid(4, 4, 1)
+    assert network_reshape(vit, torch.zeros(1, 18, 8), x) is None
     swin = torchvision_swin()[0]
-    assert known_reshape(swin, torch.zeros(1, 8, 8, 12), x) is channels_last
-    assert known_reshape(swin, torch.zeros(1, 8, 8, 13), x) is None
-    assert known_reshape(swin, torch.zeros(1, 2, 8, 12), x) is None
+    assert network_reshape(swin, torch.zeros(1, 8, 8, 12), x) is channels_last
+    assert network_reshape(swin, torch.zeros(1, 8, 8, 13), x) is None
+    assert network_reshape(swin, torch.zeros(1, 2, 8, 12), x) is None

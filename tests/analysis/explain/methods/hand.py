@@ -1,4 +1,4 @@
-"""What a method gets, made by hand: from tensors, or from a network cut in two, without hooks."""
+"""A capture made by hand: from tensors, or from a network cut in two, without hooks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAYER = "layer"
 
 
 @dataclass
-class Taken:
+class HandCapture:
     """The part of a Capture that a method reads, for one layer called "layer".
 
     `back` goes from the activation (N, C, h, w) to logits (N, K); where it is given, gradients come from it.
@@ -29,7 +29,7 @@ class Taken:
     probes: Mapping[str, Any] = field(default_factory=dict)
     logits: Tensor | None = None
     at_once: int = 100
-    sizes: list[int] = field(default_factory=list)  # how many rows each call of the tail got
+    sizes: list[int] = field(default_factory=list)  # the batch size of each run of the rest of the network
 
     def __post_init__(self) -> None:
         batch = len(self.activation)
@@ -38,7 +38,7 @@ class Taken:
         if self.back is not None:
             self.logits = self.back(self.activation).detach()
         if self.gradient is None and self.back is not None:
-            self.gradient = self.gradients_of(self.cotangent())[LAYER]
+            self.gradient = self.gradients_of(self.logit_weights())[LAYER]
 
     @property
     def activations(self) -> dict[str, Tensor]:
@@ -48,7 +48,7 @@ class Taken:
     def gradients(self) -> dict[str, Tensor]:
         return {LAYER: self.gradient}
 
-    def cotangent(self) -> Tensor:
+    def logit_weights(self) -> Tensor:
         weights = torch.zeros_like(self.logits).scatter(1, self.targets[:, None], 1.0)
         if self.against is not None:
             weights = weights - torch.zeros_like(self.logits).scatter(1, self.against[:, None], 1.0)
@@ -59,26 +59,26 @@ class Taken:
         return chosen if self.against is None else chosen - per_class[self.against]
 
     def score_of(self, logits: Tensor, images: Tensor) -> Tensor:
-        return (logits * self.cotangent()[images]).sum(1)
+        return (logits * self.logit_weights()[images]).sum(1)
 
-    def gradients_of(self, cotangent: Tensor) -> dict[str, Tensor]:
+    def gradients_of(self, logit_weights: Tensor) -> dict[str, Tensor]:
         point = self.activation.detach().clone().requires_grad_()
-        (gradient,) = torch.autograd.grad((self.back(point) * cotangent).sum(), point)
+        (gradient,) = torch.autograd.grad((self.back(point) * logit_weights).sum(), point)
         return {LAYER: gradient}
 
-    def tail(self, layer: str) -> Callable[[Tensor, Tensor], Tensor]:
+    def resume(self, layer: str) -> Callable[[Tensor, Tensor], Tensor]:
         def run(activation: Tensor, images: Tensor) -> Tensor:
             self.sizes.append(len(activation))
             return self.back(activation)
 
         return run
 
-    def rows(self, layer: str) -> int:
+    def batch_size(self, layer: str) -> int:
         return self.at_once
 
 
 def rectified(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Random values as a ReLU puts them out."""
+    """Random values as a ReLU outputs them."""
     return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed)).clamp(min=0)
 
 
@@ -86,8 +86,8 @@ def signed(*shape: int, seed: int = 1, dtype: torch.dtype = torch.float64) -> Te
     return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
-def cut(net: nn.Sequential, x: Tensor, at: int, target: int, against: int | None = None) -> Taken:
-    """What a method gets at module 0.`at` of `explain.networks.classifier`, the same score for every image."""
+def cut(net: nn.Sequential, x: Tensor, at: int, target: int, against: int | None = None) -> HandCapture:
+    """Return the capture at module 0.`at` of `explain.networks.classifier`, the same score for every image."""
     front, back = split(net, at)
     classes = [None if c is None else torch.full((len(x),), c) for c in (target, against)]
-    return Taken(front(x).detach(), back=back, targets=classes[0], against=classes[1])
+    return HandCapture(front(x).detach(), back=back, targets=classes[0], against=classes[1])

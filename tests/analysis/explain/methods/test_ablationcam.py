@@ -62,23 +62,23 @@ def test_the_map_of_an_unlikely_class_is_not_turned_over() -> None:
 def test_captum_takes_the_same_from_the_score() -> None:
     attr = pytest.importorskip("captum.attr")
     net, x = classifier(inplace=False), pictures()
-    taken = take(net, x, "0.4", 1)
+    capture = take(net, x, "0.4", 1)
     channels = torch.arange(6)[None, :, None, None].expand(1, 6, 4, 5)
     lost = attr.LayerFeatureAblation(net, net[0][4]).attribute(x, target=1, layer_mask=channels)
-    expected = torch.einsum("bc,bchw->bhw", lost[:, :, 0, 0], taken.activations["0.4"])
-    torch.testing.assert_close(ABLATIONCAM.maps(taken, "0.4"), expected.to(x), rtol=1e-9, atol=1e-12)
+    expected = torch.einsum("bc,bchw->bhw", lost[:, :, 0, 0], capture.activations["0.4"])
+    torch.testing.assert_close(ABLATIONCAM.maps(capture, "0.4"), expected.to(x), rtol=1e-9, atol=1e-12)
 
 
 def test_pytorch_grad_cam_agrees_up_to_its_division_by_the_score() -> None:
     peer = pytest.importorskip("pytorch_grad_cam")
     net, x = classifier(inplace=False, dtype=torch.float32), pictures(dtype=torch.float32)
     layer = "0.5"
-    taken = take(net, x, layer, 2)
+    capture = take(net, x, layer, 2)
     with peer.AblationCAM(net, [net[0][5]]) as theirs:
         weights = theirs.get_cam_weights(
-            x, net[0][5], [lambda logits: logits[2]] * 2, taken.activations[layer].numpy(), None
+            x, net[0][5], [lambda logits: logits[2]] * 2, capture.activations[layer].numpy(), None
         )
     expected = torch.einsum(
-        "bc,bchw->bhw", torch.tensor(weights) * taken.scores()[:, None], taken.activations[layer]
+        "bc,bchw->bhw", torch.tensor(weights) * capture.scores()[:, None], capture.activations[layer]
     )
-    torch.testing.assert_close(ABLATIONCAM.maps(taken, layer), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ABLATIONCAM.maps(capture, layer), expected, rtol=1e-4, atol=1e-5)

@@ -16,10 +16,10 @@ PAIR = (torch.tensor([0, 1]), torch.tensor([2, 0]))
 
 
 def assert_complete(net: nn.Module, x: Tensor, layer: str, targets) -> None:
-    taken = take(net, x, layer, targets)
-    maps, dense = full_gradients(taken, layer)
-    torch.testing.assert_close(maps.sum((1, 2)) + dense, taken.scores(), rtol=1e-10, atol=1e-10)
-    assert torch.equal(FULLGRAD.maps(taken, layer), maps)
+    capture = take(net, x, layer, targets)
+    maps, dense = full_gradients(capture, layer)
+    torch.testing.assert_close(maps.sum((1, 2)) + dense, capture.scores(), rtol=1e-10, atol=1e-10)
+    assert torch.equal(FULLGRAD.maps(capture, layer), maps)
 
 
 def untrained(net: nn.Module) -> nn.Module:
@@ -62,10 +62,10 @@ def test_nothing_is_missing_in_torchvision_networks(name: str) -> None:
 def test_a_layer_beside_a_shortcut_misses_what_the_shortcut_carries() -> None:
     torch.manual_seed(0)
     net = untrained(zoo.resnet18(num_classes=5))
-    taken = take(net, torch.randn(2, 3, 64, 64, dtype=torch.float64), "layer2.0.conv1", 1)
-    maps, dense = full_gradients(taken, "layer2.0.conv1")
+    capture = take(net, torch.randn(2, 3, 64, 64, dtype=torch.float64), "layer2.0.conv1", 1)
+    maps, dense = full_gradients(capture, "layer2.0.conv1")
     assert maps.isfinite().all()
-    assert (maps.sum((1, 2)) + dense - taken.scores()).abs().min() > 1e-6
+    assert (maps.sum((1, 2)) + dense - capture.scores()).abs().min() > 1e-6
 
 
 def test_nothing_is_missing_in_efficientnet_lite() -> None:
@@ -133,9 +133,9 @@ def test_by_hand() -> None:
 def test_a_bias_gradient_is_what_the_score_does_when_that_bias_moves() -> None:
     """Scaling all biases behind the layer by 1 + e moves the score by e times the bias terms."""
     net, x, step = classifier(), pictures(), 1e-6
-    taken = take(net, x, "0.4", 2)
-    maps, dense = full_gradients(taken, "0.4")
-    parts = maps.sum((1, 2)) + dense - (taken.activations["0.4"] * taken.gradients["0.4"]).sum((1, 2, 3))
+    capture = take(net, x, "0.4", 2)
+    maps, dense = full_gradients(capture, "0.4")
+    parts = maps.sum((1, 2)) + dense - (capture.activations["0.4"] * capture.gradients["0.4"]).sum((1, 2, 3))
     scores = []
     for sign in (1, -1):
         moved = classifier()
@@ -143,13 +143,13 @@ def test_a_bias_gradient_is_what_the_score_does_when_that_bias_moves() -> None:
             for norm in (moved[0][5], moved[1][2]):
                 slope = norm.weight / (norm.running_var + norm.eps).sqrt()
                 norm.bias += sign * step * (norm.bias - slope * norm.running_mean)
-            scores.append(moved[1](moved[0][5:](taken.activations["0.4"].clone()))[:, 2])
+            scores.append(moved[1](moved[0][5:](capture.activations["0.4"].clone()))[:, 2])
     torch.testing.assert_close(parts, (scores[0] - scores[1]) / (2 * step), rtol=1e-6, atol=1e-9)
 
 
 def test_without_spatial_biases_behind_the_layer_it_is_hirescam() -> None:
-    taken = take(classifier(), pictures(), "0.6", 1)
-    torch.testing.assert_close(FULLGRAD.maps(taken, "0.6"), HIRESCAM.maps(taken, "0.6"))
+    capture = take(classifier(), pictures(), "0.6", 1)
+    torch.testing.assert_close(FULLGRAD.maps(capture, "0.6"), HIRESCAM.maps(capture, "0.6"))
 
 
 @pytest.mark.parametrize("size", [(3, 5), (7, 4), (1, 1), (2, 10), (9, 13)])

@@ -33,8 +33,8 @@ def test_captums_published_numbers() -> None:
     x = torch.arange(16.0).view(1, 1, 4, 4)
     shifted = gradcam_of_captum_net("conv1", x + torch.ones_like(x))
     torch.testing.assert_close(shifted, torch.tensor([[14.5, 19.0], [32.5, 37.0]]))
-    taken = capture(CaptumNet(), x, ["conv1"], 0)
-    by_channel = taken.gradients["conv1"].mean((2, 3), keepdim=True) * taken.activations["conv1"]
+    record = capture(CaptumNet(), x, ["conv1"], 0)
+    by_channel = record.gradients["conv1"].mean((2, 3), keepdim=True) * record.activations["conv1"]
     torch.testing.assert_close(
         by_channel[0], torch.tensor([[[-3.75, 3.0], [23.25, 30.0]], [[15.0, 10.5], [-3.0, -7.5]]])
     )
@@ -78,13 +78,13 @@ def test_captum_agrees_on_torchvision_networks(name: str) -> None:
     model = getattr(zoo, name)(weights=None, num_classes=5)
     x, targets = torch.randn(2, 3, 64, 64), torch.tensor([1, 4])
     model.train()(x)  # so that the activations are of a size that a wrong map shows in
-    taken = capture(model.requires_grad_(False), x, ZOO[name], targets)
+    record = capture(model.requires_grad_(False), x, ZOO[name], targets)
     model.requires_grad_(True).eval()
     for layer in ZOO[name]:
         expected = attr.LayerGradCam(model, model.get_submodule(layer)).attribute(x, targets)[:, 0].detach()
         scale = expected.abs().max().item()
         assert scale > 0
-        torch.testing.assert_close(GRADCAM.maps(taken, layer), expected, rtol=1e-3, atol=1e-4 * scale)
+        torch.testing.assert_close(GRADCAM.maps(record, layer), expected, rtol=1e-3, atol=1e-4 * scale)
 
 
 def test_torchcam_agrees_on_the_positive_part() -> None:
@@ -93,6 +93,6 @@ def test_torchcam_agrees_on_the_positive_part() -> None:
     model, x = zoo.resnet18(weights=None, num_classes=5).eval(), torch.randn(1, 3, 64, 64)
     with methods.GradCAM(model, ["layer2", "layer3"]) as extractor:
         expected = extractor(3, model(x), normalized=False)
-    taken = capture(model, x, ["layer2", "layer3"], 3)
+    record = capture(model, x, ["layer2", "layer3"], 3)
     for layer, theirs in zip(["layer2", "layer3"], expected, strict=True):
-        torch.testing.assert_close(GRADCAM.maps(taken, layer).clamp(min=0), theirs.detach(), rtol=1e-4, atol=1e-8)
+        torch.testing.assert_close(GRADCAM.maps(record, layer).clamp(min=0), theirs.detach(), rtol=1e-4, atol=1e-8)

@@ -7,7 +7,7 @@ import pytorch_grad_cam
 import torch
 
 from analysis.explain.methods.gradcampp import GRADCAMPP
-from tests.analysis.explain.methods.hand import LAYER, Taken, cut, rectified
+from tests.analysis.explain.methods.hand import LAYER, HandCapture, cut, rectified
 from tests.analysis.explain.methods.peers import RECTIFIED, as_shown, jacobgils, loud
 from tests.analysis.explain.networks import pictures
 
@@ -17,7 +17,7 @@ def test_two_channels_by_hand() -> None:
     grad = torch.tensor([[[[0.5, 1.0]], [[-2.0, 1.0]]]])
     # weights: .5 / (2 + 4 * .5) + 1 / (2 + 4) = 7/24 and 1 / (2 + 2) = 1/4
     expected = torch.tensor([[[7 / 24 + 2 / 4, 3 * 7 / 24]]])
-    torch.testing.assert_close(GRADCAMPP.maps(Taken(act, grad), LAYER), expected)
+    torch.testing.assert_close(GRADCAMPP.maps(HandCapture(act, grad), LAYER), expected)
 
 
 def test_the_coefficients_are_those_of_the_papers_second_and_third_derivatives() -> None:
@@ -35,22 +35,22 @@ def test_the_coefficients_are_those_of_the_papers_second_and_third_derivatives()
         firsts.append(first)
     score = (weight * act[0, 0, 0]).sum()
     by_paper = sum(alpha * first.clamp(min=0) for alpha, first in zip(alphas, firsts, strict=True)) * act[0]
-    ours = GRADCAMPP.maps(Taken(act, weight.view(1, 1, 1, 4)), LAYER)
+    ours = GRADCAMPP.maps(HandCapture(act, weight.view(1, 1, 1, 4)), LAYER)
     torch.testing.assert_close(ours * score.exp(), by_paper.detach())
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-9, 1e-25])
 def test_small_gradients_do_not_underflow(size: float) -> None:
     act, grad = rectified(1, 2, 3, 3, dtype=torch.float32), rectified(1, 2, 3, 3, seed=1, dtype=torch.float32)
-    maps = GRADCAMPP.maps(Taken(act, grad * size), LAYER)
-    exact = GRADCAMPP.maps(Taken(act.double(), grad.double() * size), LAYER)
+    maps = GRADCAMPP.maps(HandCapture(act, grad * size), LAYER)
+    exact = GRADCAMPP.maps(HandCapture(act.double(), grad.double() * size), LAYER)
     torch.testing.assert_close(maps, exact.float(), rtol=1e-5, atol=0)
 
 
 def test_a_negative_channel_sum_neither_divides_by_zero_nor_turns_the_weight() -> None:
     act = torch.tensor([[[[-3.0, 1.0]]]])
     for gradient in (1.0, 1.5):  # 2 + S g is 0 for the first, -1 for the second
-        maps = GRADCAMPP.maps(Taken(act, torch.full((1, 1, 1, 2), gradient)), LAYER)
+        maps = GRADCAMPP.maps(HandCapture(act, torch.full((1, 1, 1, 2), gradient)), LAYER)
         torch.testing.assert_close(maps, gradient * act[:, 0])
 
 

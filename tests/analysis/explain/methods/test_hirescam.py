@@ -9,7 +9,7 @@ from torch import nn
 
 from analysis.explain.methods.gradcam import GRADCAM
 from analysis.explain.methods.hirescam import HIRESCAM
-from tests.analysis.explain.methods.hand import LAYER, Taken, cut, signed
+from tests.analysis.explain.methods.hand import LAYER, HandCapture, cut, signed
 from tests.analysis.explain.methods.peers import RECTIFIED, as_shown, jacobgils, loud
 from tests.analysis.explain.networks import classifier, pictures
 
@@ -17,23 +17,23 @@ from tests.analysis.explain.networks import classifier, pictures
 def test_two_channels_by_hand() -> None:
     act = torch.tensor([[[[1.0, 3.0]], [[2.0, -1.0]]]])
     grad = torch.tensor([[[[2.0, -1.0]], [[0.5, 7.0]]]])
-    torch.testing.assert_close(HIRESCAM.maps(Taken(act, grad), LAYER), torch.tensor([[[3.0, -10.0]]]))
+    torch.testing.assert_close(HIRESCAM.maps(HandCapture(act, grad), LAYER), torch.tensor([[[3.0, -10.0]]]))
 
 
 @pytest.mark.parametrize("targets", [(1,), (2, 0)])
 def test_below_a_pool_and_a_linear_head_it_is_gradcam(targets) -> None:
-    taken = cut(classifier(), pictures(), 6, *targets)
-    torch.testing.assert_close(HIRESCAM.maps(taken, LAYER), GRADCAM.maps(taken, LAYER))
+    capture = cut(classifier(), pictures(), 6, *targets)
+    torch.testing.assert_close(HIRESCAM.maps(capture, LAYER), GRADCAM.maps(capture, LAYER))
 
 
 def test_under_a_flattened_head_the_map_plus_the_bias_is_the_score_and_gradcam_is_not() -> None:
     torch.manual_seed(0)
     back = nn.Sequential(nn.Flatten(), nn.Linear(3 * 2 * 4, 5)).double()
-    taken = Taken(signed(2, 3, 2, 4), back=back, targets=torch.tensor([4, 1]))
-    bias = back[1].bias.detach()[taken.targets]
-    scores = taken.logits.gather(1, taken.targets[:, None])[:, 0]
-    torch.testing.assert_close(HIRESCAM.maps(taken, LAYER).sum((1, 2)) + bias, scores)
-    assert not torch.allclose(GRADCAM.maps(taken, LAYER).sum((1, 2)) + bias, scores, rtol=0.01)
+    capture = HandCapture(signed(2, 3, 2, 4), back=back, targets=torch.tensor([4, 1]))
+    bias = back[1].bias.detach()[capture.targets]
+    scores = capture.logits.gather(1, capture.targets[:, None])[:, 0]
+    torch.testing.assert_close(HIRESCAM.maps(capture, LAYER).sum((1, 2)) + bias, scores)
+    assert not torch.allclose(GRADCAM.maps(capture, LAYER).sum((1, 2)) + bias, scores, rtol=0.01)
 
 
 def test_pytorch_grad_cam_agrees() -> None:

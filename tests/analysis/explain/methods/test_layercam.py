@@ -8,7 +8,7 @@ import torchcam.methods
 
 from analysis.explain.methods.hirescam import HIRESCAM
 from analysis.explain.methods.layercam import LAYERCAM
-from tests.analysis.explain.methods.hand import LAYER, Taken, cut, rectified, signed
+from tests.analysis.explain.methods.hand import LAYER, HandCapture, cut, rectified, signed
 from tests.analysis.explain.methods.peers import RECTIFIED, as_shown, jacobgils, loud, torchcams
 from tests.analysis.explain.networks import pictures
 
@@ -16,18 +16,18 @@ from tests.analysis.explain.networks import pictures
 def test_two_channels_by_hand() -> None:
     act = torch.tensor([[[[1.0, 3.0]], [[2.0, -1.0]]]])
     grad = torch.tensor([[[[2.0, -1.0]], [[0.5, 7.0]]]])
-    torch.testing.assert_close(LAYERCAM.maps(Taken(act, grad), LAYER), torch.tensor([[[3.0, -7.0]]]))
+    torch.testing.assert_close(LAYERCAM.maps(HandCapture(act, grad), LAYER), torch.tensor([[[3.0, -7.0]]]))
 
 
 def test_of_a_gradient_that_is_nowhere_negative_it_is_hirescam() -> None:
-    taken = Taken(signed(2, 3, 4, 5), rectified(2, 3, 4, 5))
-    torch.testing.assert_close(LAYERCAM.maps(taken, LAYER), HIRESCAM.maps(taken, LAYER))
+    capture = HandCapture(signed(2, 3, 4, 5), rectified(2, 3, 4, 5))
+    torch.testing.assert_close(LAYERCAM.maps(capture, LAYER), HIRESCAM.maps(capture, LAYER))
 
 
 def test_a_score_and_its_opposite_share_hirescam_between_them() -> None:
     act, grad = signed(2, 3, 4, 5), signed(2, 3, 4, 5, seed=5)
-    for_it, against_it = (LAYERCAM.maps(Taken(act, sign * grad), LAYER) for sign in (1, -1))
-    torch.testing.assert_close(for_it - against_it, HIRESCAM.maps(Taken(act, grad), LAYER))
+    for_it, against_it = (LAYERCAM.maps(HandCapture(act, sign * grad), LAYER) for sign in (1, -1))
+    torch.testing.assert_close(for_it - against_it, HIRESCAM.maps(HandCapture(act, grad), LAYER))
 
 
 def test_the_peers_agree() -> None:

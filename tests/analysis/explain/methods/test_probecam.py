@@ -9,7 +9,7 @@ import torch
 from analysis.explain.errors import ExplainError
 from analysis.explain.methods.probecam import PROBECAM
 from analysis.explain.probe import Probe
-from tests.analysis.explain.methods.hand import LAYER, Taken, signed
+from tests.analysis.explain.methods.hand import LAYER, HandCapture, signed
 
 
 def probe(classes: int = 3, channels: int = 4) -> Probe:
@@ -18,8 +18,8 @@ def probe(classes: int = 3, channels: int = 4) -> Probe:
     return Probe(weight.astype(np.float32), bias.astype(np.float32), 0.9)
 
 
-def taken(against: torch.Tensor | None = None, **probes: Probe) -> Taken:
-    return Taken(
+def capture(against: torch.Tensor | None = None, **probes: Probe) -> HandCapture:
+    return HandCapture(
         signed(2, 4, 3, 5, dtype=torch.float32),
         targets=torch.tensor([2, 0]),
         against=against,
@@ -31,7 +31,7 @@ def taken(against: torch.Tensor | None = None, **probes: Probe) -> Taken:
 @pytest.mark.parametrize("against", [None, torch.tensor([1, 2])])
 def test_mean_plus_bias_is_the_probes_score(against: torch.Tensor | None) -> None:
     fitted = probe()
-    given = taken(against, layer=fitted)
+    given = capture(against, layer=fitted)
     logits = fitted.logits(given.activation.mean((2, 3)).numpy())
     for image, found in enumerate(PROBECAM.maps(given, LAYER).numpy()):
         target = int(given.targets[image])
@@ -43,12 +43,12 @@ def test_mean_plus_bias_is_the_probes_score(against: torch.Tensor | None) -> Non
 
 def test_a_layer_without_a_probe_names_the_cure() -> None:
     with pytest.raises(ExplainError, match=r"no linear probe for layer 'layer' .*'blocks.1'.*fit_probe"):
-        PROBECAM.maps(taken(**{"blocks.1": probe()}), LAYER)
+        PROBECAM.maps(capture(**{"blocks.1": probe()}), LAYER)
     with pytest.raises(ExplainError, match=r"one: none.*python -m analysis fit"):
-        PROBECAM.maps(taken(), LAYER)
+        PROBECAM.maps(capture(), LAYER)
 
 
 @pytest.mark.parametrize("wrong", [probe(classes=2), probe(channels=5)])
 def test_a_probe_of_another_model_is_refused(wrong: Probe) -> None:
     with pytest.raises(ExplainError, match=r"3 classes and the layer 4 channels.*another model"):
-        PROBECAM.maps(taken(layer=wrong), LAYER)
+        PROBECAM.maps(capture(layer=wrong), LAYER)

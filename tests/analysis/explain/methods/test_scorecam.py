@@ -72,8 +72,8 @@ def test_sscam_is_a_loop_over_noisy_masks(layer: str) -> None:
 
 def test_sscam_without_noise_is_scorecam(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SMOOTH_SIGMA", 0.0)
-    taken = take(classifier(), pictures(), "0.6", 1)
-    torch.testing.assert_close(SSCAM.maps(taken, "0.6"), SCORECAM.maps(taken, "0.6"))
+    capture = take(classifier(), pictures(), "0.6", 1)
+    torch.testing.assert_close(SSCAM.maps(capture, "0.6"), SCORECAM.maps(capture, "0.6"))
 
 
 def test_a_head_without_biases_gives_iscam_the_mean_of_the_tenths() -> None:
@@ -95,14 +95,14 @@ def test_a_head_without_biases_gives_iscam_the_mean_of_the_tenths() -> None:
 
 def test_the_picture_is_masked_as_in_the_paper() -> None:
     net, x = classifier(inplace=False), pictures()
-    taken = take(net, x, "0.6", PAIR)
-    act = taken.activations["0.6"]
+    capture = take(net, x, "0.6", PAIR)
+    act = capture.activations["0.6"]
     scores = []
     for channel in range(6):
         enlarged = nn.functional.interpolate(act[:, channel, None], (8, 10), mode="bilinear", align_corners=False)
         with torch.no_grad():
             scores.append(pair_score(net(x * torch.stack([to_unit(image) for image in enlarged]))))
-    torch.testing.assert_close(SCORECAM_IMAGE.maps(taken, "0.6"), combined(torch.stack(scores), act))
+    torch.testing.assert_close(SCORECAM_IMAGE.maps(capture, "0.6"), combined(torch.stack(scores), act))
 
 
 @pytest.mark.parametrize("method", [SCORECAM, SSCAM, ISCAM, SCORECAM_IMAGE])
@@ -110,9 +110,9 @@ def test_a_constant_channel_and_a_constant_layer_stay_finite(method) -> None:
     net, x = classifier(inplace=False), pictures()
     with torch.no_grad():
         net[0][5].weight[2], net[0][5].bias[2] = 0, 1.5  # channel 2 is 1.5 everywhere
-    taken = take(net, x, "0.6", 1)
-    assert (taken.activations["0.6"][:, 2] == 1.5).all()
-    assert method.maps(taken, "0.6").isfinite().all()
+    capture = take(net, x, "0.6", 1)
+    assert (capture.activations["0.6"][:, 2] == 1.5).all()
+    assert method.maps(capture, "0.6").isfinite().all()
     with torch.no_grad():
         net[0][5].weight[:], net[0][5].bias[:] = 0, -1  # the ReLU leaves nothing
     assert (method.maps(take(net, x, "0.6", 1), "0.6") == 0).all()
@@ -122,8 +122,8 @@ def test_the_weights_add_up_to_one_however_far_apart_the_scores_lie() -> None:
     net, x = classifier(), pictures()
     with torch.no_grad():
         net[1][4].weight *= 1e4
-    taken = take(net, x, "0.6", 1)
-    act, maps = taken.activations["0.6"], SCORECAM.maps(taken, "0.6")
+    capture = take(net, x, "0.6", 1)
+    act, maps = capture.activations["0.6"], SCORECAM.maps(capture, "0.6")
     assert maps.isfinite().all()
     assert ((maps >= act.amin(1) - 1e-9) & (maps <= act.amax(1) + 1e-9)).all()
 
@@ -146,8 +146,8 @@ def torchcam_map(name: str, prepare: Callable[..., None] = lambda extractor: Non
 
 @pytest.mark.parametrize("method", [SCORECAM, SCORECAM_IMAGE])
 def test_torchcams_scorecam_where_layer_and_picture_are_one(method) -> None:
-    taken = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
-    torch.testing.assert_close(method.maps(taken, "0"), torchcam_map("ScoreCAM"), rtol=1e-5, atol=1e-6)
+    capture = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
+    torch.testing.assert_close(method.maps(capture, "0"), torchcam_map("ScoreCAM"), rtol=1e-5, atol=1e-6)
 
 
 def test_torchcams_sscam_under_the_same_noise() -> None:
@@ -157,16 +157,16 @@ def test_torchcams_sscam_under_the_same_noise() -> None:
     def same_noise(extractor) -> None:
         extractor._distrib.sample = lambda size: next(noise).expand(size)
 
-    taken = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
-    torch.testing.assert_close(SSCAM.maps(taken, "0"), torchcam_map("SSCAM", same_noise), rtol=1e-4, atol=1e-6)
+    capture = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
+    torch.testing.assert_close(SSCAM.maps(capture, "0"), torchcam_map("SSCAM", same_noise), rtol=1e-4, atol=1e-6)
 
 
 def test_torchcams_iscam_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """With more steps torch-cam adds them up; see iscam's docstring."""
     monkeypatch.setattr(module, "INTEGRAL_STEPS", 1)
-    taken = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
+    capture = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
     expected = torchcam_map("ISCAM", num_samples=1)
-    torch.testing.assert_close(ISCAM.maps(taken, "0"), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(ISCAM.maps(capture, "0"), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_pytorch_grad_cam_agrees_on_masked_pictures() -> None:
@@ -174,9 +174,9 @@ def test_pytorch_grad_cam_agrees_on_masked_pictures() -> None:
     torch.manual_seed(0)
     rest = nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 3)
     net, x = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), *rest).eval(), torch.rand(2, 3, 6, 7)
-    taken = take(net, x, "1", 2)
+    capture = take(net, x, "1", 2)
     with peers.ScoreCAM(net, [net[1]]) as theirs:
         score = [lambda logits: logits[2]] * 2
-        weights = theirs.get_cam_weights(x, net[1], score, taken.activations["1"].numpy(), None)
-    expected = torch.einsum("bc,bchw->bhw", torch.tensor(weights), taken.activations["1"])
-    torch.testing.assert_close(SCORECAM_IMAGE.maps(taken, "1"), expected, rtol=1e-4, atol=1e-6)
+        weights = theirs.get_cam_weights(x, net[1], score, capture.activations["1"].numpy(), None)
+    expected = torch.einsum("bc,bchw->bhw", torch.tensor(weights), capture.activations["1"])
+    torch.testing.assert_close(SCORECAM_IMAGE.maps(capture, "1"), expected, rtol=1e-4, atol=1e-6)

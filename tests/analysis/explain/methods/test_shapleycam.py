@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from analysis.explain.methods.gradcam import GRADCAM
 from analysis.explain.methods.shapleycam import SHAPLEYCAM
-from tests.analysis.explain.methods.hand import LAYER, Taken, rectified, signed
+from tests.analysis.explain.methods.hand import LAYER, HandCapture, rectified, signed
 from tests.analysis.explain.methods.peers import as_shown, jacobgils
 from tests.analysis.explain.networks import pictures
 
@@ -26,7 +26,7 @@ def smooth(classes: int = 3) -> nn.Module:
 def test_a_quadratic_score_by_hand() -> None:
     """y = 3 a^2 + b a with a = (1, 2), b = 5: g = (6 a + 5), H A = 6 a, so the bracket is 3 a + 5."""
     act = torch.tensor([[[[1.0, 2.0]]]])
-    given = Taken(act, back=lambda a: (3 * a**2 + 5 * a).sum((1, 2, 3))[:, None])
+    given = HandCapture(act, back=lambda a: (3 * a**2 + 5 * a).sum((1, 2, 3))[:, None])
     weight = ((3 + 5) + (6 + 5)) / 2
     torch.testing.assert_close(SHAPLEYCAM.maps(given, LAYER), weight * act[:, 0])
 
@@ -48,12 +48,12 @@ def test_the_bracket_times_the_activation_is_the_shapley_value_of_a_quadratic_ga
             value[cell] += (score(on) - before)[0, 0] / math.factorial(4)
     weights = (value / act.flatten()).view(1, 2, 1, 2).mean((2, 3))
     expected = torch.einsum("bc,bchw->bhw", weights, act)
-    torch.testing.assert_close(SHAPLEYCAM.maps(Taken(act, back=score), LAYER), expected)
+    torch.testing.assert_close(SHAPLEYCAM.maps(HandCapture(act, back=score), LAYER), expected)
 
 
 @pytest.mark.parametrize("against", [None, torch.tensor([2, 0])])
 def test_the_hessian_formed_in_full(against: Tensor | None) -> None:
-    given = Taken(rectified(2, 4, 4, 5), back=smooth(), targets=torch.tensor([1, 2]), against=against)
+    given = HandCapture(rectified(2, 4, 4, 5), back=smooth(), targets=torch.tensor([1, 2]), against=against)
     maps = SHAPLEYCAM.maps(given, LAYER)
     for image in range(2):
         one = given.activation[image : image + 1]
@@ -75,7 +75,7 @@ def test_the_hessian_formed_in_full(against: Tensor | None) -> None:
     ids=["piecewise linear", "linear"],
 )
 def test_without_a_second_derivative_it_is_gradcam(back: nn.Module) -> None:
-    given = Taken(rectified(2, 4, 4, 5), back=back.double(), targets=torch.tensor([1, 2]))
+    given = HandCapture(rectified(2, 4, 4, 5), back=back.double(), targets=torch.tensor([1, 2]))
     torch.testing.assert_close(SHAPLEYCAM.maps(given, LAYER), GRADCAM.maps(given, LAYER))
 
 
@@ -83,7 +83,7 @@ def test_an_operation_without_second_derivative_is_differenced() -> None:
     """PyTorch's hardsigmoid, as MobileNet v3 has it, beside the same function written out."""
     act = rectified(2, 4, 4, 5)
     fused, written_out = (
-        SHAPLEYCAM.maps(Taken(act, back=lambda a, f=f: smooth()(a * f(a))), LAYER)
+        SHAPLEYCAM.maps(HandCapture(act, back=lambda a, f=f: smooth()(a * f(a))), LAYER)
         for f in (F.hardsigmoid, lambda a: (a / 6 + 0.5).clamp(0, 1))
     )
     torch.testing.assert_close(fused, written_out, rtol=1e-2, atol=1e-4)
@@ -91,7 +91,7 @@ def test_an_operation_without_second_derivative_is_differenced() -> None:
 
 
 def test_another_error_is_not_swallowed() -> None:
-    given = Taken(rectified(1, 4, 4, 5), back=smooth())
+    given = HandCapture(rectified(1, 4, 4, 5), back=smooth())
 
     def fails(a: Tensor) -> Tensor:
         raise RuntimeError("out of memory")
@@ -112,14 +112,15 @@ def test_attention_is_differentiated_twice() -> None:
 
     act = signed(2, 8, 3, 3)
     torch.testing.assert_close(
-        SHAPLEYCAM.maps(Taken(act, back=attend), LAYER), SHAPLEYCAM.maps(Taken(act, back=plainly), LAYER)
+        SHAPLEYCAM.maps(HandCapture(act, back=attend), LAYER),
+        SHAPLEYCAM.maps(HandCapture(act, back=plainly), LAYER),
     )
 
 
 def test_no_more_rows_than_fit_run_at_once() -> None:
     act, targets = rectified(5, 4, 4, 5), torch.tensor([0, 1, 2, 1, 0])
-    whole = Taken(act, back=smooth(), targets=targets)
-    parts = Taken(act, back=smooth(), targets=targets, at_once=2)
+    whole = HandCapture(act, back=smooth(), targets=targets)
+    parts = HandCapture(act, back=smooth(), targets=targets, at_once=2)
     torch.testing.assert_close(SHAPLEYCAM.maps(parts, LAYER), SHAPLEYCAM.maps(whole, LAYER))
     assert parts.sizes == [2, 2, 1]
     with torch.no_grad():
@@ -134,6 +135,6 @@ def test_pytorch_grad_cam_agrees() -> None:
         ).double(),
     )
     x = pictures(1)
-    given = Taken(front(x).detach(), back=back, targets=torch.tensor([1]))
+    given = HandCapture(front(x).detach(), back=back, targets=torch.tensor([1]))
     theirs = jacobgils(pytorch_grad_cam.ShapleyCAM, nn.Sequential(front, back), x, "0", 1)
     torch.testing.assert_close(as_shown(SHAPLEYCAM.maps(given, LAYER)), theirs, rtol=1e-4, atol=1e-5)

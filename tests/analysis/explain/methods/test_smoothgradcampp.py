@@ -37,21 +37,21 @@ def test_the_definition_cell_by_cell(at: int) -> None:
                 if d1 > 0:
                     weight += d2 / (2 * d2 + mass * max(0.0, d3)) * d1
             expected[image] += weight * total[image, channel]
-    taken = take(classifier(), x, f"0.{at}", (torch.tensor([2, 0]), torch.tensor([1, 2])))
-    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(taken, f"0.{at}"), expected)
+    capture = take(classifier(), x, f"0.{at}", (torch.tensor([2, 0]), torch.tensor([1, 2])))
+    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, f"0.{at}"), expected)
 
 
 def test_without_noise_it_is_gradcampp(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SIGMA", 0.0)
-    taken = take(classifier(), pictures(), "0.6", 1)
-    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(taken, "0.6"), GRADCAMPP.maps(taken, "0.6"))
+    capture = take(classifier(), pictures(), "0.6", 1)
+    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, "0.6"), GRADCAMPP.maps(capture, "0.6"))
 
 
 def test_more_images_than_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = take(classifier(), pictures(5), "0.6", 1)
-    expected = SMOOTHGRADCAMPP.maps(taken, "0.6")
-    monkeypatch.setattr(module, "PICTURES", 2)
-    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(taken, "0.6"), expected)
+    capture = take(classifier(), pictures(5), "0.6", 1)
+    expected = SMOOTHGRADCAMPP.maps(capture, "0.6")
+    monkeypatch.setattr(module, "IMAGE_BATCH", 2)
+    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, "0.6"), expected)
 
 
 def test_torchcams_weights_before_an_average_pool(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,10 +71,10 @@ def test_torchcams_weights_before_an_average_pool(monkeypatch: pytest.MonkeyPatc
         net(x)
         # their sum takes the activation of the picture they saw first, like ours
         (weights,) = extractor._get_weights(1)
-    taken = take(net, x, "1", 1)
-    expected = torch.einsum("bc,bchw->bhw", weights, taken.activations["1"])
+    capture = take(net, x, "1", 1)
+    expected = torch.einsum("bc,bchw->bhw", weights, capture.activations["1"])
     assert expected.abs().max() > 0
-    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(taken, "1"), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, "1"), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_negative_mean_cube_neither_turns_nor_blows_up_a_weight() -> None:

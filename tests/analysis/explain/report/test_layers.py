@@ -14,7 +14,7 @@ from analysis.explain.measures.fusion import fuse
 from analysis.explain.methods import METHODS
 from analysis.explain.probe import Probe
 from analysis.explain.report.layers import LayerReport, fused_maps, layer_report, map_numbers, method_maps
-from analysis.explain.report.picture import SeenImage
+from analysis.explain.report.picture import TracedImage
 from analysis.explain.trace import capture
 from tests.analysis.explain.networks import classifier, pictures
 
@@ -40,8 +40,8 @@ def probe(channels: int, classes: int = 3) -> Probe:
 def reported(
     model: nn.Module, target=None, methods=("cam", "gradcam"), probes=None, layers=None, **masks
 ) -> LayerReport:
-    seen = SeenImage(model, picture(), probes, layers)
-    return layer_report(seen, IMAGE, NAMES, target, methods, **masks)
+    traced = TracedImage(model, picture(), probes, layers)
+    return layer_report(traced, IMAGE, NAMES, target, methods, **masks)
 
 
 @pytest.mark.parametrize(("target", "label"), [(2, "dog"), ((2, 1), "dog rather than cat")])
@@ -147,29 +147,29 @@ def test_where_no_gradient_arrives_only_gradient_methods_refuse() -> None:
 
 
 def test_costs_name_every_pass_once_and_a_second_class_comes_from_the_kept_pass() -> None:
-    seen = SeenImage(net(), picture())
-    first = layer_report(seen, IMAGE, NAMES, 0, ("cam", "gradcam"))
-    assert [cost.what for cost in first.costs] == ["forward", "backward", "cam", "gradcam"]
+    traced = TracedImage(net(), picture())
+    first = layer_report(traced, IMAGE, NAMES, 0, ("cam", "gradcam"))
+    assert [cost.part for cost in first.costs] == ["forward", "backward", "cam", "gradcam"]
     assert all(cost.ms > 0 and cost.forwards > 0 for cost in first.costs)
-    second = layer_report(seen, IMAGE, NAMES, 1, ("gradcam",))
-    assert [cost.what for cost in second.costs] == ["backward", "gradcam"]
+    second = layer_report(traced, IMAGE, NAMES, 1, ("gradcam",))
+    assert [cost.part for cost in second.costs] == ["backward", "gradcam"]
     assert second.setup is first.setup
-    again = layer_report(seen, IMAGE, NAMES, 0, ("hirescam",))
-    assert [cost.what for cost in again.costs] == ["forward", "backward", "hirescam"]
+    again = layer_report(traced, IMAGE, NAMES, 0, ("hirescam",))
+    assert [cost.part for cost in again.costs] == ["forward", "backward", "hirescam"]
 
 
 def test_a_kept_pass_runs_the_network_no_more() -> None:
     model = net()
-    seen = SeenImage(model, picture())
+    traced = TracedImage(model, picture())
     calls: list[int] = []
-    seen._trace._pass.prepared.network.register_forward_pre_hook(lambda *_: calls.append(1))
+    traced._trace._pass.prepared.network.register_forward_pre_hook(lambda *_: calls.append(1))
     for target in (0, 1, (0, 2)):
-        layer_report(seen, IMAGE, NAMES, target, ("cam", "gradcam", "layercam"))
+        layer_report(traced, IMAGE, NAMES, target, ("cam", "gradcam", "layercam"))
     assert not calls
 
 
 def test_a_stopped_method_keeps_its_layers_and_goes_on_from_there() -> None:
-    score = SeenImage(net(), picture()).score(0)
+    score = TracedImage(net(), picture()).score(0)
     told: list[tuple] = []
     parts = list(method_maps(score, "ablationcam", progress=lambda *news: told.append(news)))
     assert [list(part.maps) for part in parts] == [["0.6"], ["0.6", "0.3"], ["0.6", "0.3", "0.2"]]
@@ -193,9 +193,9 @@ def test_a_stopped_method_keeps_its_layers_and_goes_on_from_there() -> None:
 
 
 def test_maps_that_are_not_there_yet_have_a_note() -> None:
-    seen = SeenImage(net(), picture())
-    first = next(method_maps(seen.score(0), "ablationcam"))
-    report = layer_report(seen, IMAGE, NAMES, 0, ("scorecam", "ablationcam"), made={"ablationcam": first})
+    traced = TracedImage(net(), picture())
+    first = next(method_maps(traced.score(0), "ablationcam"))
+    report = layer_report(traced, IMAGE, NAMES, 0, ("scorecam", "ablationcam"), maps={"ablationcam": first})
     stem, _, last = report.rows
     assert stem.maps["ablationcam"].note == stem.maps["scorecam"].note == "Not computed yet."
     assert last.maps["ablationcam"].values is not None
@@ -252,15 +252,15 @@ def test_a_head_without_any_cam_gets_the_probes_or_the_reason() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ExplainError, match="batch of 2"):
-        SeenImage(net(), pictures(2, dtype=torch.float32))
-    seen = SeenImage(net(), picture(), {"0.3": probe(5)})
+        TracedImage(net(), pictures(2, dtype=torch.float32))
+    traced = TracedImage(net(), picture(), {"0.3": probe(5)})
     with pytest.raises(ExplainError, match="2 class names"):
-        layer_report(seen, IMAGE, NAMES[:2], 0)
+        layer_report(traced, IMAGE, NAMES[:2], 0)
     with pytest.raises(UnknownNameError, match="Did you mean 'gradcam'"):
-        layer_report(seen, IMAGE, NAMES, 0, ("gradcm",))
+        layer_report(traced, IMAGE, NAMES, 0, ("gradcm",))
     with pytest.raises(ExplainError, match="class 3 is out of range"):
-        layer_report(seen, IMAGE, NAMES, 3)
-    refused = layer_report(seen, IMAGE, NAMES, 0).rows[1].maps["cam"]
+        layer_report(traced, IMAGE, NAMES, 3)
+    refused = layer_report(traced, IMAGE, NAMES, 0).rows[1].maps["cam"]
     assert (refused.values, refused.kind) == (None, "none")
     assert "fit the probes again" in refused.note
 

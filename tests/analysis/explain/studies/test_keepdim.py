@@ -121,11 +121,11 @@ def test_other_shapes_are_refused() -> None:
 
 def test_cases_of_a_network_are_its_own_gradcam() -> None:
     net, x = classifier(), pictures(2, 8, 8)
-    taken = capture(net, x, ["0.3", "0.6"], targets=(1, 0))
+    record = capture(net, x, ["0.3", "0.6"], targets=(1, 0))
     cases = keepdim_cases(net, x, ["0.3", "0.6"], target=(1, 0))
     assert {name: case.outcome for name, case in cases.items()} == {"0.3": "silent", "0.6": "raises"}
     for name, case in cases.items():
-        expected = torch.einsum("c,chw->hw", taken.gradients[name][0].mean((1, 2)), taken.activations[name][0])
+        expected = torch.einsum("c,chw->hw", record.gradients[name][0].mean((1, 2)), record.activations[name][0])
         np.testing.assert_allclose(case.right, expected, rtol=1e-5, atol=1e-6)
     assert list(keepdim_cases(net, x)) == ["0.2", "0.3", "0.6"]
 

@@ -1,9 +1,9 @@
-"""Convolutions whose weights lie in the processor's own layout.
+"""Convolutions whose weights are stored in the memory layout that the processor computes with.
 
-A convolution on the CPU begins by rearranging its weights. For one picture that costs as much as a third of
-the work (measured: a 3x3 convolution of 512 channels on 7x7 in bfloat16, 0.68 ms with, 0.29 ms without), so
-it is done once, as PyTorch's own compiler does. The gradient with respect to the input is, at stride 1, a
-convolution with the flipped weights and gets the same treatment.
+A convolution on the CPU begins by rearranging its weights. For one image that can take more than half of the time
+(measured for a 3x3 convolution of 512 channels on 7x7 cells in bfloat16: 0.68 ms with it, 0.29 ms without), so it
+is done once here, as PyTorch's own compiler does. At stride 1 the gradient with respect to the input is a
+convolution with the flipped weights, and these are packed as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _OPS = torch.ops.mkldnn
 
 
 def can_pack(x: Tensor) -> bool:
-    """Whether this build of PyTorch has packed convolutions for tensors like x."""
+    """Return whether this build of PyTorch has packed convolutions for tensors like x."""
     return (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.bfloat16)
@@ -28,10 +28,16 @@ def can_pack(x: Tensor) -> bool:
 
 
 class PackedConv2d(nn.Conv2d):
-    """A frozen Conv2d with packed weights; differentiable, any number of times, in its input only."""
+    """A frozen Conv2d with packed weights; differentiable any number of times, but only in its input.
+
+    Parameters
+    ----------
+    conv : the convolution whose weights it uses.
+    shape : (B, C, H, W) of the inputs that the weights are packed for.
+    """
 
     def __init__(self, conv: nn.Conv2d, shape: tuple[int, ...]) -> None:
-        super(nn.Conv2d, self).__init__(  # the weights come from `conv`: draw none
+        super(nn.Conv2d, self).__init__(  # "meta": no weights are drawn, they come from `conv`
             conv.in_channels,
             conv.out_channels,
             conv.kernel_size,
@@ -68,13 +74,14 @@ class PackedConv2d(nn.Conv2d):
         return _Convolution.apply(input, self, True)
 
     def run(self, x: Tensor, with_bias: bool) -> Tensor:
+        """Return the convolution of x (B, C, H, W), with or without the bias."""
         bias = self.bias if with_bias else None
         return _OPS._convolution_pointwise(
             x, self.packed, bias, self._padding(), self.stride, self.dilation, self.groups, "none", [], ""
         )
 
     def run_back(self, gradient: Tensor, shape: torch.Size) -> Tensor:
-        """The gradient with respect to an input of that shape."""
+        """Return the gradient with respect to an input of that shape."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         if self.packed_back is not None:
             return _OPS._convolution_pointwise(
@@ -135,17 +142,17 @@ class _Transposed(torch.autograd.Function):
 
 
 def pack_convolutions(network: nn.Module, x: Tensor) -> bool:
-    """Pack every plain Conv2d of a private copy for pictures like x; False where there was none."""
+    """Replace each plain Conv2d of a private copy by a packed one for images like x; return whether any is."""
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def see(name: str, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+    def note_shape(name: str, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
         x = inputs[0] if inputs else named["input"]
         if x.ndim == 4:
             shapes.setdefault(name, tuple(x.shape))
 
     hooks = [
         module.register_forward_pre_hook(
-            lambda module, inputs, named, name=name: see(name, inputs, named), with_kwargs=True
+            lambda module, inputs, named, name=name: note_shape(name, inputs, named), with_kwargs=True
         )
         for name, module in network.named_modules()
         if type(module) is nn.Conv2d and _plain(module, x.dtype)
@@ -188,6 +195,6 @@ def _pack(
 
 
 def _flipped(weight: Tensor, groups: int) -> Tensor:
-    """The weights (I, O/groups, k, k) of the convolution that is the gradient of one with (O, I/groups, k, k)."""
+    """Return the weights (I, O/groups, k, k) of the gradient of a convolution with weights (O, I/groups, k, k)."""
     split = weight.detach().unflatten(0, (groups, -1)).transpose(1, 2)
     return split.flatten(0, 1).flip(2, 3)

@@ -12,9 +12,9 @@ from torch import nn
 from analysis.explain.methods.ablationcam import ABLATIONCAM
 from analysis.explain.methods.base import Method
 from analysis.explain.methods.fullgrad import FULLGRAD
+from analysis.explain.methods.perturbation import perturbed_scores, unit_range
 from analysis.explain.methods.scorecam import ISCAM, SCORECAM, SCORECAM_IMAGE, SSCAM
 from analysis.explain.methods.smoothgradcampp import SMOOTHGRADCAMPP
-from analysis.explain.methods.sweep import sweep, unit_range
 from analysis.explain.trace import trace
 from tests.analysis.explain.networks import classifier, hooks_of, pictures
 from tests.analysis.explain.perturbing import take
@@ -52,7 +52,7 @@ def test_the_first_convolution_is_not_asked_again(method: Method) -> None:
 
 @pytest.mark.parametrize("method", SWEEPS, ids=lambda method: method.name)
 def test_progress_rises_to_its_total(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.explain.engine.capture._MOST_ROWS", 4)
+    monkeypatch.setattr("analysis.explain.engine.capture._MAX_BATCH", 4)
     told: list[tuple[int, int]] = []
     method.maps(take(classifier(), pictures(), "0.6", 1, lambda *news: told.append(news)), "0.6")
     done = [news[0] for news in told]
@@ -104,12 +104,12 @@ def test_layers_traced_together_give_what_each_gives_alone(method: Method) -> No
 
 @pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
 def test_the_callers_randomness_is_left_alone_and_does_not_matter(method: Method) -> None:
-    taken = take(classifier(), pictures(), "0.6", 1)
+    capture = take(classifier(), pictures(), "0.6", 1)
     state = torch.get_rng_state()
-    first = method.maps(taken, "0.6")
+    first = method.maps(capture, "0.6")
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(99)
-    assert torch.equal(method.maps(taken, "0.6"), first)
+    assert torch.equal(method.maps(capture, "0.6"), first)
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode], ids=["no_grad", "inference_mode"])
@@ -123,14 +123,14 @@ def test_a_caller_without_gradients_gets_the_same(method: Method, context: Calla
 
 
 def test_a_sweep_asks_for_every_image_and_trial_once_and_in_order() -> None:
-    taken = take(classifier(), pictures(), "0.6", 1)
+    capture = take(classifier(), pictures(), "0.6", 1)
     asked = []
 
     def logits(images: torch.Tensor, trials: torch.Tensor) -> torch.Tensor:
         asked.extend(zip(images.tolist(), trials.tolist(), strict=True))
         return (10.0 * images + trials)[:, None].expand(-1, 3)
 
-    scores = sweep(taken, 5, 3, logits)
+    scores = perturbed_scores(capture, 5, 3, logits)
     assert asked == [(image, trial) for image in range(2) for trial in range(5)]
     assert scores.tolist() == [[0, 1, 2, 3, 4], [10, 11, 12, 13, 14]]
 

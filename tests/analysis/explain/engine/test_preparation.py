@@ -14,9 +14,9 @@ import torchvision.models as zoo
 from torch import Tensor, nn
 from torchvision.models.convnext import CNBlockConfig
 
-from analysis.explain.engine import prepared as module_of_prepare
+from analysis.explain.engine import preparation as module_of_prepare
 from analysis.explain.engine.layers import explainable_layers
-from analysis.explain.engine.prepared import _MOST_MODELS, anatomy_of, prepare, timed
+from analysis.explain.engine.preparation import _MAX_MODELS, anatomy_of, prepare, timed
 from analysis.explain.errors import ExplainError
 from analysis.explain.trace import explain, trace
 from tests.analysis.explain.networks import classifier, hooks_of, pictures
@@ -82,7 +82,7 @@ def test_a_model_of_any_floating_type(dtype: torch.dtype) -> None:
     net, x = classifier().to(dtype), pictures().to(dtype)
     ready = prepare(net, x)
     assert ready.dtype == dtype
-    assert ready.sees == (dtype if dtype == torch.float64 else F32)
+    assert ready.output_dtype == (dtype if dtype == torch.float64 else F32)
     result = explain(net, x, ["0.6"], ["gradcam"], 1)
     assert result.setup.precision == "fp32"
     expected = gradcam_by_hand(net.double(), x.double(), "0.6", 1).float()
@@ -201,11 +201,11 @@ def test_several_sizes_batches_and_shapes_of_one_model() -> None:
 
 def test_a_run_of_its_own_has_its_own_proofs() -> None:
     ready, x = prepare(classifier(), pictures(1)), pictures(1)
-    ready.proven.add("0.6")
-    ready.unread["0.6"] = {1}
+    ready.checked_layers.add("0.6")
+    ready.unused_outputs["0.6"] = {1}
     ready.heads["0.6"] = "folded"
     again = ready.recorded(x)
-    assert (again.proven, again.unread, again.heads) == (set(), {}, {})
+    assert (again.checked_layers, again.unused_outputs, again.heads) == (set(), {}, {})
     assert again.network is ready.network
     assert again.anatomy is not ready.anatomy
 
@@ -274,8 +274,8 @@ def test_an_inner_no_grad_of_the_model_is_said() -> None:
             return self.net[1](features)
 
     net, x = Frozen().eval(), pictures()
-    taken = explain(net, x, ["net.0.6"], ["cam"], 1)
-    torch.testing.assert_close(taken.logits, net(x).float())
+    capture = explain(net, x, ["net.0.6"], ["cam"], 1)
+    torch.testing.assert_close(capture.logits, net(x).float())
 
 
 @pytest.mark.parametrize("traced", [False, True])
@@ -298,11 +298,11 @@ def test_a_hook_that_holds_the_model_does_not_hold_it_for_ever() -> None:
     explain(net, x, ["0.6"], ["gradcam"])
     watched = weakref.ref(net)
     del net
-    for _ in range(_MOST_MODELS):
+    for _ in range(_MAX_MODELS):
         other = classifier()
         explainable_layers(other, x)
         del other
-    others = [classifier() for _ in range(_MOST_MODELS)]
+    others = [classifier() for _ in range(_MAX_MODELS)]
     for other in others:
         explainable_layers(other, x)
     gc.collect()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.explain.engine.packed import PackedConv2d, can_pack, pack_convolutions
+from analysis.explain.engine.packing import PackedConv2d, can_pack, pack_convolutions
 
 if not can_pack(torch.zeros(1)):
     pytest.skip("this build of PyTorch has no packed convolutions", allow_module_level=True)
@@ -33,15 +33,15 @@ INPUTS = [(1, 11, 9, True), (1, 11, 9, False), (3, 11, 9, True), (2, 7, 16, Fals
 
 
 def derivatives(conv: nn.Module, x: Tensor, seed: int) -> list[Tensor]:
-    """Output, a gradient, and the gradient of that gradient in its cotangent, for fixed cotangents."""
+    """Output, a gradient, and the gradient of that gradient in its logit_weights, for fixed cotangents."""
     x = x.detach().requires_grad_()
     output = conv(x)
     chance = torch.Generator().manual_seed(seed)
-    cotangent = torch.randn(output.shape, generator=chance, dtype=output.dtype).requires_grad_()
-    (first,) = torch.autograd.grad(output, x, cotangent, create_graph=True)
+    logit_weights = torch.randn(output.shape, generator=chance, dtype=output.dtype).requires_grad_()
+    (first,) = torch.autograd.grad(output, x, logit_weights, create_graph=True)
     weights = torch.randn(first.shape, generator=chance, dtype=first.dtype).requires_grad_()
-    (second,) = torch.autograd.grad(first, cotangent, weights, create_graph=True)
-    (third,) = torch.autograd.grad(second, weights, cotangent.detach())
+    (second,) = torch.autograd.grad(first, logit_weights, weights, create_graph=True)
+    (third,) = torch.autograd.grad(second, weights, logit_weights.detach())
     return [values.detach() for values in (output, first, second, third)]
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from analysis.explain.engine.costs import Clock
+from analysis.explain.engine.clock import Clock
 from analysis.explain.trace import explain, trace
 from tests.analysis.explain.networks import classifier, pictures
 
@@ -19,7 +19,7 @@ def test_parts_of_one_name_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None
     for what in ("forward", "gradcam", "forward"):
         with clock.part(what):
             pass
-    assert [cost.what for cost in clock.costs()] == ["forward", "gradcam"]
+    assert [cost.part for cost in clock.costs()] == ["forward", "gradcam"]
     assert [cost.ms for cost in clock.costs()] == pytest.approx([40.0, 2.0])
     assert [cost.forwards for cost in clock.costs()] == pytest.approx([2.0, 0.1])
 
@@ -34,18 +34,18 @@ def test_a_part_that_fails_is_not_counted() -> None:
 def test_an_explanation_says_what_each_part_cost() -> None:
     net, x = classifier(), pictures()
     result = explain(net, x, ["0.6"], ["gradcam", "cam"])
-    assert [cost.what for cost in result.costs] == ["forward", "backward", "gradcam", "cam"]
+    assert [cost.part for cost in result.costs] == ["forward", "backward", "gradcam", "cam"]
     assert all(cost.ms > 0 for cost in result.costs)
     for cost in result.costs:
         assert cost.forwards == pytest.approx(cost.ms / result.setup.reference_ms)
-    assert [cost.what for cost in explain(net, x, ["0.6"], ["cam"]).costs] == ["forward", "cam"]
+    assert [cost.part for cost in explain(net, x, ["0.6"], ["cam"]).costs] == ["forward", "cam"]
 
 
 def test_what_was_traced_is_paid_for_once() -> None:
     kept = trace(classifier(), pictures(), ["0.6"])
-    assert [cost.what for cost in kept.explain(["gradcam"], 0).costs] == ["forward", "backward", "gradcam"]
-    assert [cost.what for cost in kept.explain(["gradcam"], 1).costs] == ["backward", "gradcam"]
-    assert [cost.what for cost in kept.explain(["cam"], 1).costs] == ["cam"]
+    assert [cost.part for cost in kept.explain(["gradcam"], 0).costs] == ["forward", "backward", "gradcam"]
+    assert [cost.part for cost in kept.explain(["gradcam"], 1).costs] == ["backward", "gradcam"]
+    assert [cost.part for cost in kept.explain(["cam"], 1).costs] == ["cam"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
