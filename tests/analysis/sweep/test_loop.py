@@ -245,19 +245,24 @@ def test_what_another_executor_finished_before_the_cancel_is_not_computed_again(
 
 
 def test_a_cancel_closes_the_executors_iterator():
-    closed = threading.Event()
-
     class Closing:
-        def map(self, work: Callable[[Any], Any], batches: Iterable[Any], /) -> Iterator[Any]:
-            try:
-                for batch in batches:
-                    yield work(batch)
-            finally:
-                closed.set()
+        def __init__(self) -> None:
+            self.computed: list[Any] = []
 
+        def map(self, work: Callable[[Any], Any], batches: Iterable[Any], /) -> Iterator[Any]:
+            self.results = self.compute(work, batches)
+            return self.results
+
+        def compute(self, work: Callable[[Any], Any], batches: Iterable[Any]) -> Iterator[Any]:
+            for batch in batches:
+                self.computed.append(batch)
+                yield work(batch)
+
+    executor = Closing()
     with pytest.raises(KeyboardInterrupt):
-        sweep(NAMES, Work(), batch_size=3, report=cancel_after(1), executor=Closing())
-    assert closed.is_set()
+        sweep(NAMES, Work(), batch_size=3, report=cancel_after(1), executor=executor)
+    assert list(executor.results) == []  # although more batches were waiting
+    assert len(executor.computed) == 1
 
 
 def test_an_executor_that_loses_a_result_is_an_error_not_a_shorter_table():

@@ -46,9 +46,8 @@ def test_maps_of_several_batches_are_those_of_each_image_alone(
     monkeypatch.setattr(maps_module, "_BATCH", 2)
     images = ["sea_3.png", "sand_0.png", "sea_1.png", "sea_5.png", "sand_2.png"]
     pairs = [("0.5", "gradcam"), ("0.7", "cam"), ("0.7", "gradcam")]
-    written = write_maps(
-        tiny_run, tmp_path / "all.npz", ["cam", "gradcam"], ["0.5", "0.7"], images, target="contrast"
-    )
+    options = {"methods": ["cam", "gradcam"], "layers": ["0.5", "0.7"], "target": "contrast"}
+    written = write_maps(tiny_run, tmp_path / "all.npz", images=images, **options)
     assert written.images == 5
     assert list(written.refused) == [("0.5", "cam")]
     with np.load(tmp_path / "all.npz") as everything:
@@ -56,14 +55,12 @@ def test_maps_of_several_batches_are_those_of_each_image_alone(
         assert [name for name in everything if "/" in name] == ["/".join(pair) for pair in pairs]
         for place, image in enumerate(images):
             out = tmp_path / f"{place}.npz"
-            write_maps(tiny_run, out, ["cam", "gradcam"], ["0.5", "0.7"], [image], target="contrast")
+            write_maps(tiny_run, out, images=[image], **options)
             with np.load(out) as alone:
                 for name in ("logits", "targets", "against", *map("/".join, pairs)):
                     assert everything[name].dtype == alone[name].dtype
-                    scale = np.abs(alone[name]).max() + 1e-12
-                    np.testing.assert_allclose(
-                        everything[name][place], alone[name][0], rtol=1e-3, atol=1e-3 * scale
-                    )
+                    rounding = 1e-3 * np.abs(alone[name]).max()
+                    np.testing.assert_allclose(everything[name][place], alone[name][0], atol=rounding)
 
 
 def test_a_map_that_one_batch_refuses_is_left_out_of_all(

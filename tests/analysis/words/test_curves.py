@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from analysis.explain.errors import ExplainError
+from analysis.words import curves
 from analysis.words.curves import _counts, area, curve_areas, curve_summary, word_curves
 from analysis.words.intervals import mean_interval
 from analysis.words.whatif import what_if
@@ -44,8 +45,8 @@ def test_curves_begin_and_end_with_the_whole_and_the_empty_review() -> None:
         if one is None:
             continue
         np.testing.assert_allclose(one.deletion[[0, -1]], one.insertion[[-1, 0]])
-        for curves in (one.random_deletion, one.random_insertion):
-            assert curves.shape == (3, len(one.fractions))
+        for several in (one.random_deletion, one.random_insertion):
+            assert several.shape == (3, len(one.fractions))
         np.testing.assert_allclose(one.random_deletion[:, 0], one.deletion[0])
         np.testing.assert_allclose(one.random_insertion[:, -1], one.deletion[0])
         np.testing.assert_array_equal(one.random_insertion, one.random_deletion[:, ::-1])
@@ -89,6 +90,21 @@ def test_random_orders_are_the_seeds_and_not_a_batchs() -> None:
     alone = word_curves(learner, TEXTS[:1], draws=4, seed=1)[0]
     assert alone is not None
     np.testing.assert_allclose(alone.random_insertion, one.random_insertion)
+
+
+def test_reviews_share_batches_and_no_batch_changes_a_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner, events = Learner(convolutional()), []
+    together = word_curves(learner, TEXTS * 2, draws=2, report=events.append)
+    assert [event.fraction for event in events] == [0, 1]
+    monkeypatch.setattr(curves, "_RUN_AT_ONCE", 60)  # four reviews have 4 curves of 10, 0, 3 and 6 points
+    events.clear()
+    apart = word_curves(learner, TEXTS * 2, draws=2, report=events.append)
+    assert [event.fraction for event in events] == [0, 0.4, 0.9, 1]
+    for one, other in zip(together, apart, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            for name, values in vars(one).items():
+                np.testing.assert_allclose(getattr(other, name), values, atol=1e-6)
 
 
 def test_a_contrast_is_between_its_two_classes_alone() -> None:
