@@ -59,8 +59,6 @@ def test_too_little_memory_says_what_to_make_smaller(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(module, "train", fail)
-    with pytest.raises(
-        TrainingError, match="batches of 16 images of 64 pixels. Fit with a smaller"
-    ):
+    with pytest.raises(TrainingError, match="batches of 16 images of 64 pixels. Fit with a smaller"):
         fit(tiny_recipe(tiny_folder), tmp_path / "run")
     assert not (tmp_path / "run").exists()
