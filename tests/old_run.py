@@ -1,4 +1,4 @@
-"""Runs of schema 1: split, labels and skipped files in the manifest, plain lists of probabilities."""
+"""Runs in the layout of schema 1: split, labels and skipped files in the manifest, probabilities as lists."""
 
 from __future__ import annotations
 
