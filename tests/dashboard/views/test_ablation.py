@@ -87,10 +87,10 @@ def test_an_unexpected_error_is_shown_on_the_page(open_view, monkeypatch):
         raise KeyError("prob")
 
     monkeypatch.setattr(AblationJob, "work", broken)
-    app = open_view("ablation", state={"rlayer": "0.5"})
+    app = open_view("ablation", state={"rlayer": "0.7"})
     app.button(key="run_ablation").click().run()
     assert job_board().current(AblationJob).wait(timeout=60)
-    app = open_view("ablation", state={"rlayer": "0.5"})
+    app = open_view("ablation", state={"rlayer": "0.7"})
     assert "KeyError: 'prob'" in words(app)
     assert app.button(key="run_ablation")
 
