@@ -51,26 +51,6 @@ def test_nothing_is_run_from_the_image_again(monkeypatch: pytest.MonkeyPatch) ->
         trace(net, x, ["0.4"])
 
 
-@pytest.mark.parametrize("method", ["gradcam", "cam", "hirescam", "ablationcam"])
-@pytest.mark.parametrize("batch", [1, 2])
-def test_every_class_is_each_class(method: str, batch: int) -> None:
-    net, x = classifier(), pictures(batch)
-    kept = trace(net, x, ["0.6"])
-    every = kept.every_class("0.6", method)
-    assert every.shape == (3, batch, 4, 5)
-    assert every.dtype == torch.float32
-    for target in range(3):
-        torch.testing.assert_close(every[target], kept.explain([method], target).maps["0.6", method])
-
-
-def test_classes_come_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, x = classifier(classes=7), pictures(2)
-    whole = trace(net, x, ["0.6"]).every_class("0.6", "gradcam")
-    three_rows = 3 * 6 * 20
-    monkeypatch.setattr("analysis.explain.source._MAX_CLASS_NUMBERS", three_rows)
-    torch.testing.assert_close(trace(net, x, ["0.6"]).every_class("0.6", "gradcam"), whole)
-
-
 @pytest.mark.parametrize(
     "caller", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)]
 )
@@ -96,6 +76,16 @@ def test_layers_it_was_not_made_for_are_refused() -> None:
         kept.explain(["gradcam"], layers=["0.4"])
     with pytest.raises(UnknownNameError):
         kept.every_class("0.4", "gradcam")
+
+
+def test_an_unknown_name_or_a_wrong_target_is_raised_whatever_else_there_is() -> None:
+    net, x = classifier(), pictures()
+    with pytest.raises(UnknownNameError):
+        explain(net, x, ["0.6", "0.66"], ["gradcam"])
+    with pytest.raises(UnknownNameError):
+        explain(net, x, ["0.6"], ["gradcam", "gradcm"])
+    with pytest.raises(ExplainError, match="class 3 is out of range"):
+        explain(net, x, ["0.6"], ["gradcam", "eigencam"], 3)
 
 
 def test_threads_may_share_a_trace() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -322,6 +323,31 @@ def test_models_that_are_no_classifiers_are_refused() -> None:
         net = classifier()
     with pytest.raises(ExplainError, match="built inside"):
         capture(net, pictures(), ["0.1"])
+
+
+def test_a_batch_of_changed_activations_has_a_limit_in_numbers_and_in_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = capture(classifier(), pictures(), ["0.1", "0.6"])  # 4 x 8 x 10 and 6 x 4 x 5 numbers per image
+    module = "analysis.explain.engine.capture"
+    monkeypatch.setattr(f"{module}._BATCH_NUMBERS", {"cpu": 1000})
+    assert (record.batch_size("0.1"), record.batch_size("0.6")) == (3, 8)
+    monkeypatch.setattr(f"{module}._MAX_BATCH", 5)
+    assert (record.batch_size("0.1"), record.batch_size("0.6")) == (3, 5)
+    monkeypatch.setattr(f"{module}._BATCH_NUMBERS", {"cpu": 10})
+    assert record.batch_size("0.1") == 1
+
+
+def test_a_capture_of_tensors_alone_has_no_network_to_run() -> None:
+    record = replace(capture(classifier(), pictures(), ["0.6"]), source=None)
+    for call in (
+        lambda: record.resume("0.6"),
+        lambda: record.forward(pictures()),
+        lambda: record.recapture(pictures(), torch.arange(2)),
+        lambda: record.gradients_of(record.logit_weights()),
+    ):
+        with pytest.raises(ExplainError, match="this capture has no network.*make the capture with trace"):
+            call()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
