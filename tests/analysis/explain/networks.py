@@ -90,20 +90,20 @@ def hooks_of(model: nn.Module) -> int:
     return sum(len(module._forward_hooks) + len(module._backward_hooks) for module in model.modules())
 
 
-class Listens(nn.Identity):
-    """Notes, at each pass, whether gradients are recorded; its copies write into the same list."""
+class GradientModes(nn.Identity):
+    """Record at each pass whether gradients are enabled; its copies append to the same list."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[bool] = Heard()
+        self.enabled: list[bool] = SharedList()
 
     def forward(self, x: Tensor) -> Tensor:
-        self.heard.append(torch.is_grad_enabled())
+        self.enabled.append(torch.is_grad_enabled())
         return x
 
 
-class Heard(list):
-    """A list that `copy.deepcopy` hands on as it is."""
+class SharedList(list):
+    """A list that `copy.deepcopy` does not copy."""
 
-    def __deepcopy__(self, memo: dict) -> Heard:
+    def __deepcopy__(self, memo: dict) -> SharedList:
         return self

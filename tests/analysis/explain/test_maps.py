@@ -9,7 +9,7 @@ import torchvision.models as zoo
 from analysis.explain import METHODS, explain, stage_layers, trace
 from analysis.explain.errors import ExplainError, HeadError, InnerLayerError, LayerError, UnknownNameError
 from analysis.explain.trace import capture
-from tests.analysis.explain.networks import Listens, SideBranch, classifier, pictures
+from tests.analysis.explain.networks import GradientModes, SideBranch, classifier, pictures
 
 
 def test_maps_are_float32_signed_and_at_the_layers_resolution() -> None:
@@ -52,14 +52,14 @@ def test_every_stage_of_a_frozen_network_in_train_mode_under_no_grad(name: str) 
         assert maps.abs().max() > 0
 
 
-def test_methods_without_gradients_pay_for_none() -> None:
-    net, listener = classifier(), Listens()
+def test_methods_without_gradients_record_no_graph() -> None:
+    net, listener = classifier(), GradientModes()
     net[1].insert(4, listener)
     explain(net, pictures(), ["0.6"], ["cam"])
-    assert listener.heard
-    assert not any(listener.heard)
+    assert listener.enabled
+    assert not any(listener.enabled)
     explain(net, pictures(), ["0.6"], ["cam", "gradcam"])
-    assert listener.heard[-1]
+    assert listener.enabled[-1]
 
 
 def test_one_name_may_stand_alone() -> None:
@@ -67,10 +67,10 @@ def test_one_name_may_stand_alone() -> None:
     assert set(result.maps) == {("0.6", "cam")}
 
 
-def test_the_bare_errors_name_the_cure() -> None:
+def test_errors_say_what_to_do_instead() -> None:
     net, x = classifier(), pictures()
     with pytest.raises(
-        UnknownNameError, match=r"unknown method 'gradcamm'. Did you mean 'gradcam'.*Known are cam,"
+        UnknownNameError, match=r"unknown method 'gradcamm'. Did you mean 'gradcam'.*The methods are cam,"
     ):
         explain(net, x, ["0.6"], ["gradcamm"])
     with pytest.raises(ExplainError, match="at least one method"):
@@ -93,7 +93,7 @@ def test_cam_at_inner_layers_is_left_out_with_the_reason(kept: bool) -> None:
     assert alone.refused == {}
 
 
-def test_what_is_refused_alone_is_raised() -> None:
+def test_a_refusal_is_raised_where_no_map_is_left() -> None:
     net, x = classifier(), pictures()
     with pytest.raises(InnerLayerError, match=r"no CAM at '0\.2'"):
         explain(net, x, ["0.2"], ["cam"])

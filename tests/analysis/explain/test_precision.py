@@ -1,4 +1,4 @@
-"""bfloat16 is chosen where it is measured to be faster and to say the same, and the sentence says so."""
+"""bfloat16 is chosen where it is measured to be faster with the same maps; a sentence says why."""
 
 from __future__ import annotations
 

@@ -99,12 +99,12 @@ def test_every_class_is_each_class(method: str, batch: int) -> None:
 def test_classes_come_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x = classifier(classes=7), pictures(2)
     whole = trace(net, x, ["0.6"]).every_class("0.6", "gradcam")
-    three_rows = 3 * 6 * 20
-    monkeypatch.setattr("analysis.explain.source._MAX_CLASS_NUMBERS", three_rows)
+    three_examples = 3 * 6 * 20
+    monkeypatch.setattr("analysis.explain.source._MAX_CLASS_NUMBERS", three_examples)
     torch.testing.assert_close(trace(net, x, ["0.6"]).every_class("0.6", "gradcam"), whole)
 
 
-def test_every_class_without_a_gradient_is_refused_in_words() -> None:
+def test_every_class_without_a_gradient_is_refused_with_the_reason() -> None:
     net = SideBranch().eval()
     for count in (1, 2):
         with pytest.raises(LayerError, match=r"no gradient reaches layer 'side\.6'"):

@@ -1,4 +1,4 @@
-"""A kept forward pass answers for other classes, methods and layers as a fresh one would."""
+"""A trace gives the same maps for other classes, methods and layers as a new explanation would."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.analysis.explain.oracles import by_hand, gradcam_by_hand, with_output
 METHODS = ["gradcam", "hirescam", "eigencam", "ablationcam", "finercam"]
 
 
-def test_a_trace_says_what_fresh_explanations_say() -> None:
+def test_a_trace_has_the_maps_of_new_explanations() -> None:
     net, x = classifier(), pictures(3)
     kept = trace(net, x, ["0.1", "0.6"])
     for targets in (1, torch.tensor([2, 0, 1]), (0, 2), None, 1):
@@ -54,7 +54,7 @@ def test_nothing_is_run_from_the_image_again(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     "caller", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)]
 )
-def test_a_trace_may_be_asked_in_any_mode(caller: Callable[[], Any]) -> None:
+def test_a_trace_works_in_any_mode_of_the_caller(caller: Callable[[], Any]) -> None:
     net, x = classifier(dtype=torch.float32), pictures(2, dtype=torch.float32)
     expected = explain(net, x, ["0.1", "0.6"], METHODS, 1).maps
     kept = trace(net, x, ["0.1", "0.6"])
@@ -78,7 +78,7 @@ def test_layers_it_was_not_made_for_are_refused() -> None:
         kept.every_class("0.4", "gradcam")
 
 
-def test_an_unknown_name_or_a_wrong_target_is_raised_whatever_else_there_is() -> None:
+def test_an_unknown_name_or_a_wrong_target_is_always_raised() -> None:
     net, x = classifier(), pictures()
     with pytest.raises(UnknownNameError):
         explain(net, x, ["0.6", "0.66"], ["gradcam"])
@@ -129,8 +129,8 @@ def test_other_pictures_and_other_scores_of_the_same_network() -> None:
     torch.testing.assert_close(record.gradients_of(logit_weights)["0.1"], summed)
 
 
-class TwoWays(nn.Module):
-    """Runs in another way for bright and for dark pictures."""
+class TwoPaths(nn.Module):
+    """Calls other modules for bright and for dark images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,8 +148,8 @@ class TwoWays(nn.Module):
 
 
 @pytest.mark.parametrize("order", [(0, 1, -1, 0), (1, 0), (-1, 1, 1)])
-def test_each_picture_is_explained_by_the_way_it_takes(order: tuple[int, ...]) -> None:
-    net, x = TwoWays().double(), pictures(2)
+def test_each_image_is_explained_by_the_path_it_takes(order: tuple[int, ...]) -> None:
+    net, x = TwoPaths().double(), pictures(2)
     for shift in order:
         for layers in (["first"], ["third"], ["first", "third"], ["first", "second"]):
             if shift == 0 and "second" in layers:
@@ -173,8 +173,8 @@ def test_each_picture_is_explained_by_the_way_it_takes(order: tuple[int, ...]) -
         )
 
 
-def test_a_module_that_some_pictures_go_through_twice() -> None:
-    class Again(TwoWays):
+def test_a_module_that_some_images_pass_twice() -> None:
+    class Again(TwoPaths):
         def forward(self, x: Tensor) -> Tensor:
             features = self.second(self.first(x))
             return self.fc((self.second(features) if x.mean() > 0.5 else features).mean((2, 3)))
@@ -191,7 +191,7 @@ def test_a_module_that_some_pictures_go_through_twice() -> None:
         torch.testing.assert_close(record.resume("second")(changed, images), expected)
 
 
-def test_a_network_that_autograd_refuses_is_said_to() -> None:
+def test_a_network_that_autograd_refuses_has_a_clear_error() -> None:
     class Overwritten(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -207,7 +207,7 @@ def test_a_network_that_autograd_refuses_is_said_to() -> None:
         explain(Overwritten(), pictures(), ["body.6"], ["gradcam"])
 
 
-def test_a_network_with_its_own_no_grad_behind_the_layer_is_refused() -> None:
+def test_a_network_with_its_own_no_grad_after_the_layer_is_refused() -> None:
     class Cut(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -41,7 +41,7 @@ def test_a_gradient_is_linear_in_the_weights_of_the_logits() -> None:
     torch.testing.assert_close(whole, 2 * parts[0] - parts[1])
 
 
-def test_the_graph_is_kept_only_where_it_is_asked_for() -> None:
+def test_the_graph_is_kept_only_on_request() -> None:
     weights = torch.ones(2, 3, dtype=torch.float64)
     forward_pass = run(classifier(), pictures(2), LAYERS)
     forward_pass.gradients(weights, ["0.1"], keep=False)

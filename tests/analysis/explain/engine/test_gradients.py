@@ -11,7 +11,7 @@ from analysis.explain.engine.gradients import Gradients
 from analysis.explain.errors import LayerError
 
 
-def test_a_gradient_that_nobody_asked_for_says_so() -> None:
+def test_a_gradient_that_was_not_requested_raises_its_own_message() -> None:
     with pytest.raises(LayerError, match=r"no gradient was asked for at layer '0\.6'"):
         Gradients()["0.6"]
 

@@ -1,4 +1,4 @@
-"""FullGrad: that nothing of the score is missing, a network worked out by hand, and finite differences."""
+"""FullGrad: no part of the score is missing, a network worked out by hand, and finite differences."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_by_hand() -> None:
 
 
 def test_a_bias_gradient_is_what_the_score_does_when_that_bias_moves() -> None:
-    """Scaling all biases behind the layer by 1 + e moves the score by e times the bias terms."""
+    """Scaling all biases after the layer by 1 + e moves the score by e times the bias terms."""
     net, x, step = classifier(), pictures(), 1e-6
     capture = layer_capture(net, x, "0.4", 2)
     maps, dense = full_gradients(capture, "0.4")
@@ -147,7 +147,7 @@ def test_a_bias_gradient_is_what_the_score_does_when_that_bias_moves() -> None:
     torch.testing.assert_close(parts, (scores[0] - scores[1]) / (2 * step), rtol=1e-6, atol=1e-9)
 
 
-def test_without_spatial_biases_behind_the_layer_it_is_hirescam() -> None:
+def test_without_spatial_biases_after_the_layer_it_is_hirescam() -> None:
     capture = layer_capture(classifier(), pictures(), "0.6", 1)
     torch.testing.assert_close(FULLGRAD.maps(capture, "0.6"), HIRESCAM.maps(capture, "0.6"))
 

@@ -1,4 +1,4 @@
-"""Score-CAM and its kin against loops through the whole network, hand-made cases and the peers."""
+"""Score-CAM and its variants against loops through the whole network, hand-made cases and the peers."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_a_head_with_hidden_units_gets_the_books_cam_and_its_residual() -> None:
     assert abs(last.certificate.residual) > 1e-3
 
 
-def test_a_head_without_any_cam_gets_the_probes_or_the_reason() -> None:
+def test_a_head_without_a_cam_gets_that_of_the_probe_or_the_reason() -> None:
     model = with_head(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3))
     last = cam(model)
     assert (last.values, last.kind) == (None, "none")
@@ -69,7 +69,7 @@ def test_a_head_without_any_cam_gets_the_probes_or_the_reason() -> None:
     assert "no class weights" not in inner.note
 
 
-def test_a_layer_norm_before_the_last_linear_is_not_taken_for_hidden_units() -> None:
+def test_a_layer_norm_before_the_last_linear_does_not_count_as_hidden_units() -> None:
     model = with_head(nn.LayerNorm(6), nn.Linear(6, 3))
     last = cam(model)
     assert (last.values, last.kind) == (None, "none")
@@ -79,7 +79,7 @@ def test_a_layer_norm_before_the_last_linear_is_not_taken_for_hidden_units() -> 
     assert "LayerNorm lies" in last.note
 
 
-def test_a_kept_pass_runs_the_network_no_more() -> None:
+def test_other_classes_do_not_run_the_network_again() -> None:
     model = net()
     traced = TracedImage(model, picture())
     calls: list[int] = []
