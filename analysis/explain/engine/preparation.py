@@ -207,9 +207,9 @@ def _cache_of(model: nn.Module) -> _ModelCache:
         return cache
 
 
-def _drop_oldest(kept: OrderedDict) -> None:
-    while len(kept) > _MAX_VARIANTS:
-        kept.popitem(last=False)
+def _drop_oldest(variants: OrderedDict) -> None:
+    while len(variants) > _MAX_VARIANTS:
+        variants.popitem(last=False)
 
 
 def _fastest_copy(cache: _ModelCache, x: Tensor, precision: str, fold: bool) -> PreparedModel:
@@ -268,15 +268,15 @@ def _fastest_copy(cache: _ModelCache, x: Tensor, precision: str, fold: bool) -> 
 def timed(network: nn.Module, x: Tensor) -> tuple[Any, float]:
     """Return output and seconds of one forward pass: the fastest of a few, after one that warms up."""
     output = network(x)
-    best, spent = float("inf"), 0.0
+    best, total = float("inf"), 0.0
     for _ in range(4):
         _synchronise(x)
         start = time.perf_counter()
         network(x)
         _synchronise(x)
         best = min(best, time.perf_counter() - start)
-        spent += time.perf_counter() - start
-        if spent > _MEASURED_SECONDS:
+        total += time.perf_counter() - start
+        if total > _MEASURED_SECONDS:
             break
     return output, best
 

@@ -39,7 +39,7 @@ def fuse(maps: Sequence[Tensor], how: str) -> Tensor:
     """
     if how not in FUSIONS:
         raise UnknownNameError(
-            f"unknown fusion {how!r}.{closest(str(how), FUSIONS)} Known are {', '.join(FUSIONS)}."
+            f"unknown fusion {how!r}.{closest(str(how), FUSIONS)} The ways are {', '.join(FUSIONS)}."
         )
     if not maps:
         raise ExplainError("name at least one layer's map to fuse")

@@ -48,6 +48,6 @@ def methods_named(methods: Sequence[str]) -> list[Method]:
     for name in names:
         if name not in METHODS:
             raise UnknownNameError(
-                f"unknown method {name!r}.{closest(str(name), METHODS)} Known are {', '.join(METHODS)}."
+                f"unknown method {name!r}.{closest(str(name), METHODS)} The methods are {', '.join(METHODS)}."
             )
     return [METHODS[name] for name in names]

@@ -1,4 +1,4 @@
-"""One thread for the whole folder: on small tensors more of them cost time and bring none."""
+"""One thread for the whole folder: on small tensors more threads take more time."""
 
 from __future__ import annotations
 

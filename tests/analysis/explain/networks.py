@@ -57,6 +57,18 @@ class Scaled(nn.Module):
         return self.net(x) * self.factor * self.tensor * self.settings["scale"][1] * self.steps[0]
 
 
+class SideBranch(nn.Module):
+    """A second branch whose output is detached before the logits read it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.main, self.side = (classifier()[0] for _ in range(2))
+        self.fc = nn.Linear(6, 3).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc((self.main(x) + self.side(x).detach()).mean((2, 3)))
+
+
 class CaptumNet(nn.Module):
     """The network captum computes Grad-CAM of by hand: conv of ones, ReLU, one row of +1 and -1 a class."""
 
@@ -78,20 +90,20 @@ def hooks_of(model: nn.Module) -> int:
     return sum(len(module._forward_hooks) + len(module._backward_hooks) for module in model.modules())
 
 
-class Listens(nn.Identity):
-    """Notes, at each pass, whether gradients are recorded; its copies write into the same list."""
+class GradientModes(nn.Identity):
+    """Record at each pass whether gradients are enabled; its copies append to the same list."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[bool] = Heard()
+        self.enabled: list[bool] = SharedList()
 
     def forward(self, x: Tensor) -> Tensor:
-        self.heard.append(torch.is_grad_enabled())
+        self.enabled.append(torch.is_grad_enabled())
         return x
 
 
-class Heard(list):
-    """A list that `copy.deepcopy` hands on as it is."""
+class SharedList(list):
+    """A list that `copy.deepcopy` does not copy."""
 
-    def __deepcopy__(self, memo: dict) -> Heard:
+    def __deepcopy__(self, memo: dict) -> SharedList:
         return self

@@ -1,4 +1,4 @@
-"""Answers found another way: by hooks and plain autograd on a deep copy, and by replacing a layer's output."""
+"""Expected results, computed in another way: by autograd on a deep copy, and by replacing an output."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def gradcam_by_hand(net: nn.Module, x: Tensor, layer: str, target: int | Tensor,
 
 
 def with_output(net: nn.Module, x: Tensor, layer: str, output: Tensor, call: int = 1) -> Tensor:
-    """Logits where the `call`-th call of a layer puts out something else."""
+    """Logits where the `call`-th call of a layer outputs something else."""
     net = copy.deepcopy(net).eval()
     calls = 0
 

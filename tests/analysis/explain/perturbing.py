@@ -1,4 +1,4 @@
-"""What the tests of the perturbing methods share."""
+"""Helpers for the tests of methods that change activations or images."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from analysis.explain.engine.targets import Targets
 from analysis.explain.trace import trace
 
 
-def take(
+def layer_capture(
     net: nn.Module,
     x: Tensor,
     layer: str,
     targets: Targets = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Capture:
-    """What a method gets for one layer."""
+    """Return the capture of one layer, which a method reads."""
     capture = trace(net, x, [layer]).capture(targets)
     return capture if progress is None else replace(capture, progress=progress)
 
 
 @contextmanager
 def replaced(net: nn.Module, layer: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """The network with a layer's output put through `change`."""
+    """Apply `change` to the output of a layer while the block runs."""
 
     def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
         return change(output)

@@ -1,4 +1,4 @@
-"""What an explanation held is free as soon as it is dropped: no circle of references waits for the collector."""
+"""What an explanation used is freed as soon as it is dropped: there are no reference cycles."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DETACHED = Detached().eval()
 ABLATION_RUNNER = AblationRunner(NET, X, "0.6", ((0.0,) * 3, (1.0,) * 3))
 
 
-def seen(model: nn.Module = NET, layers: list[str] | None = None) -> TracedImage:
+def traced_image(model: nn.Module = NET, layers: list[str] | None = None) -> TracedImage:
     image = TracedImage(model, X, layers=layers)
     for target in (None, 1, (1, 0)):
         layer_report(image, IMAGE, "abc", target, methods=[name for name in METHODS if name != "sscam"])
@@ -52,8 +52,8 @@ def seen(model: nn.Module = NET, layers: list[str] | None = None) -> TracedImage
 
 
 CALLS: dict[str, Callable[[], object]] = {
-    "a report of every method": seen,
-    "a report of refusals": lambda: seen(DETACHED, ["body.6"]),
+    "a report of every method": traced_image,
+    "a report of refusals": lambda: traced_image(DETACHED, ["body.6"]),
     "explain": lambda: explain(NET, OTHERS, ["0.1", "0.6"], [name for name in METHODS if name not in NOT_HERE]),
     "trace": lambda: trace(NET, OTHERS, ["0.1", "0.6"]).explain(["gradcam", "ablationcam"], (1, 0)),
     "every class": lambda: trace(NET, X, ["0.6"]).every_class("0.6", "gradcam"),
@@ -92,7 +92,7 @@ def test_the_collector_finds_nothing_to_do(name: str) -> None:
 
 
 def test_a_picture_and_its_tensors_die_with_the_last_name_for_them() -> None:
-    image = seen()
+    image = traced_image()
     capture = image.score().capture
     dead = [weakref.ref(image), weakref.ref(image.score()), weakref.ref(capture.activations["0.6"])]
     dead += [weakref.ref(capture.gradients["0.6"])]
@@ -105,10 +105,10 @@ def test_memory_is_flat_without_a_collector() -> None:
     model = classifier(dtype=torch.float32)
     x = pictures(1, 256, 256, dtype=torch.float32)  # its activations alone are more than 3 MiB
 
-    def explained() -> int:
+    def memory_after_report() -> int:
         layer_report(TracedImage(model, x), IMAGE, "abc", methods=["cam", "gradcam"])
         return process.memory_info().rss
 
-    before = [explained() for _ in range(20)][-1]
-    after = [explained() for _ in range(40)][-1]
+    before = [memory_after_report() for _ in range(20)][-1]
+    after = [memory_after_report() for _ in range(40)][-1]
     assert (after - before) / 40 < 0.2 * 2**20

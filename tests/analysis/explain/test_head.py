@@ -16,7 +16,7 @@ from tests.analysis.explain.networks import classifier, pictures
 
 
 def fold_head(model: nn.Module, x: Tensor) -> LinearHead:
-    """The head behind the last layer that has a map."""
+    """The head after the last layer that has a map."""
     last = explainable_layers(model, x)[-1].name
     return exact_head(capture(model, x, [last], gradients=False), last)
 
@@ -172,7 +172,7 @@ def test_affine_layers_in_a_row_fold_and_activations_between_them_do_not() -> No
         fold_head(headed(*pool, nn.ConstantPad1d((0, 3), 0.0), nn.Linear(9, 3)), x)
 
 
-def test_a_functional_step_behind_the_linear_is_found_out() -> None:
+def test_a_functional_step_after_the_linear_is_noticed() -> None:
     class Scaled(nn.Module):
         def __init__(self) -> None:
             super().__init__()

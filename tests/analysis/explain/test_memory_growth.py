@@ -1,4 +1,4 @@
-"""Nothing is left behind: a thousand explanations hold as much memory, tensors and hooks as a few do."""
+"""A thousand explanations use no more memory, tensors and hooks than a few."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def test_a_thousand_classes_through_one_trace() -> None:
     assert hooks_of(net) == 0
 
 
-def test_a_thousand_traces_are_let_go() -> None:
+def test_a_thousand_traces_are_freed() -> None:
     net, x = classifier(dtype=torch.float32), images()
     assert_no_growth(lambda i: trace(net, x, ["0.1", "0.6"]).explain(["gradcam"], i % 3))
     assert hooks_of(net) == 0
 
 
-def test_models_are_let_go() -> None:
+def test_models_are_freed() -> None:
     x = images()
     assert_no_growth(lambda i: explain(classifier(dtype=torch.float32), x, ["0.6"], ["gradcam"]), times=100)

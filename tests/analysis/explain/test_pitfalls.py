@@ -1,4 +1,4 @@
-"""What at least one other CAM library gets wrong, each through `explain`: one test an item of issue 3's list."""
+"""Mistakes that at least one other CAM library makes, each tested through `explain`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gradcam(net: nn.Module, x: Tensor, layer: str, targets: Any = 1, **named: An
 
 
 @pytest.mark.parametrize("layer", ["0.0", "0.1", "0.4", "0.5"])
-def test_a_layer_before_an_in_place_relu_is_seen_before_it(layer: str) -> None:
+def test_a_layer_before_an_in_place_relu_is_recorded_before_it(layer: str) -> None:
     x = pictures()
     expected = gradcam_by_hand(classifier(inplace=False), x, layer, 1).float()
     torch.testing.assert_close(gradcam(classifier(inplace=True), x, layer), expected)
@@ -119,7 +119,7 @@ def test_a_class_out_of_range(targets: Any) -> None:
 
 
 @pytest.mark.parametrize("moment", ["forward", "progress"])
-def test_an_exception_inside_leaves_nothing_behind(moment: str) -> None:
+def test_an_exception_inside_leaves_no_trace(moment: str) -> None:
     net, x = classifier(), pictures()
     before = gradcam(net, x, "0.6")
 
@@ -212,7 +212,7 @@ class Pooled(nn.Module):
         return self.fc(both[1])
 
 
-def test_a_layer_that_returns_a_tuple_is_refused_with_the_cure() -> None:
+def test_a_layer_that_returns_a_tuple_is_refused_with_advice() -> None:
     net, x = nn.Sequential(Pair(), Pooled()).eval(), pictures()
     with pytest.raises(
         LayerError, match="its output is a tuple, not one tensor; choose a module inside it or around"
@@ -241,7 +241,7 @@ def laid_out(values: Tensor) -> Tensor:
     return torch.stack([torch.stack(row, dim=-1) for row in places], dim=-2)
 
 
-def test_a_layer_of_tokens_is_reshaped_or_refused_with_the_cure() -> None:
+def test_a_layer_of_tokens_is_reshaped_or_refused_with_advice() -> None:
     net, x = Tokens().double().eval(), pictures(2, 8, 12)
     with pytest.raises(LayerError, match=r"shape \(B, 7, 8\), tokens .*reshape=TokenGrid\(14, 14, prefix=1\)"):
         gradcam(net, x, "block")
@@ -252,7 +252,7 @@ def test_a_layer_of_tokens_is_reshaped_or_refused_with_the_cure() -> None:
         gradcam(net, x, "block", reshape=TokenGrid(3, 3, 1))
 
 
-def test_channels_last_are_brought_forward_where_the_caller_says_so() -> None:
+def test_channels_last_are_moved_where_the_caller_says_so() -> None:
     class Last(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""bfloat16 is chosen where it is measured to be faster and to say the same, and the sentence says so."""
+"""bfloat16 is chosen where it is measured to be faster with the same maps; a sentence says why."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_hardly_faster_is_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     choice = measured(monkeypatch, 9.0, MAP)
     assert choice.precision == "fp32"
     assert choice.why == (
-        "float32: bfloat16 would be only 1.1 times as fast here, and its maps correlate with those of float32 "
-        "by at least 1.000"
+        "float32: bfloat16 would be only 1.1 times as fast here, and its maps correlate with those of float32 by "
+        "at least 1.000"
     )
 
 

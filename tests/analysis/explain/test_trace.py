@@ -1,4 +1,4 @@
-"""A kept forward pass answers for other classes, methods and layers as a fresh one would."""
+"""A trace gives the same maps for other classes, methods and layers as a new explanation would."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.analysis.explain.oracles import by_hand, gradcam_by_hand, with_output
 METHODS = ["gradcam", "hirescam", "eigencam", "ablationcam", "finercam"]
 
 
-def test_a_trace_says_what_fresh_explanations_say() -> None:
+def test_a_trace_has_the_maps_of_new_explanations() -> None:
     net, x = classifier(), pictures(3)
     kept = trace(net, x, ["0.1", "0.6"])
     for targets in (1, torch.tensor([2, 0, 1]), (0, 2), None, 1):
@@ -51,30 +51,10 @@ def test_nothing_is_run_from_the_image_again(monkeypatch: pytest.MonkeyPatch) ->
         trace(net, x, ["0.4"])
 
 
-@pytest.mark.parametrize("method", ["gradcam", "cam", "hirescam", "ablationcam"])
-@pytest.mark.parametrize("batch", [1, 2])
-def test_every_class_is_each_class(method: str, batch: int) -> None:
-    net, x = classifier(), pictures(batch)
-    kept = trace(net, x, ["0.6"])
-    every = kept.every_class("0.6", method)
-    assert every.shape == (3, batch, 4, 5)
-    assert every.dtype == torch.float32
-    for target in range(3):
-        torch.testing.assert_close(every[target], kept.explain([method], target).maps["0.6", method])
-
-
-def test_classes_come_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, x = classifier(classes=7), pictures(2)
-    whole = trace(net, x, ["0.6"]).every_class("0.6", "gradcam")
-    three_rows = 3 * 6 * 20
-    monkeypatch.setattr("analysis.explain.source._MAX_CLASS_NUMBERS", three_rows)
-    torch.testing.assert_close(trace(net, x, ["0.6"]).every_class("0.6", "gradcam"), whole)
-
-
 @pytest.mark.parametrize(
     "caller", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)]
 )
-def test_a_trace_may_be_asked_in_any_mode(caller: Callable[[], Any]) -> None:
+def test_a_trace_works_in_any_mode_of_the_caller(caller: Callable[[], Any]) -> None:
     net, x = classifier(dtype=torch.float32), pictures(2, dtype=torch.float32)
     expected = explain(net, x, ["0.1", "0.6"], METHODS, 1).maps
     kept = trace(net, x, ["0.1", "0.6"])
@@ -96,6 +76,16 @@ def test_layers_it_was_not_made_for_are_refused() -> None:
         kept.explain(["gradcam"], layers=["0.4"])
     with pytest.raises(UnknownNameError):
         kept.every_class("0.4", "gradcam")
+
+
+def test_an_unknown_name_or_a_wrong_target_is_always_raised() -> None:
+    net, x = classifier(), pictures()
+    with pytest.raises(UnknownNameError):
+        explain(net, x, ["0.6", "0.66"], ["gradcam"])
+    with pytest.raises(UnknownNameError):
+        explain(net, x, ["0.6"], ["gradcam", "gradcm"])
+    with pytest.raises(ExplainError, match="class 3 is out of range"):
+        explain(net, x, ["0.6"], ["gradcam", "eigencam"], 3)
 
 
 def test_threads_may_share_a_trace() -> None:
@@ -139,8 +129,8 @@ def test_other_pictures_and_other_scores_of_the_same_network() -> None:
     torch.testing.assert_close(record.gradients_of(logit_weights)["0.1"], summed)
 
 
-class TwoWays(nn.Module):
-    """Runs in another way for bright and for dark pictures."""
+class TwoPaths(nn.Module):
+    """Calls other modules for bright and for dark images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,8 +148,8 @@ class TwoWays(nn.Module):
 
 
 @pytest.mark.parametrize("order", [(0, 1, -1, 0), (1, 0), (-1, 1, 1)])
-def test_each_picture_is_explained_by_the_way_it_takes(order: tuple[int, ...]) -> None:
-    net, x = TwoWays().double(), pictures(2)
+def test_each_image_is_explained_by_the_path_it_takes(order: tuple[int, ...]) -> None:
+    net, x = TwoPaths().double(), pictures(2)
     for shift in order:
         for layers in (["first"], ["third"], ["first", "third"], ["first", "second"]):
             if shift == 0 and "second" in layers:
@@ -183,8 +173,8 @@ def test_each_picture_is_explained_by_the_way_it_takes(order: tuple[int, ...]) -
         )
 
 
-def test_a_module_that_some_pictures_go_through_twice() -> None:
-    class Again(TwoWays):
+def test_a_module_that_some_images_pass_twice() -> None:
+    class Again(TwoPaths):
         def forward(self, x: Tensor) -> Tensor:
             features = self.second(self.first(x))
             return self.fc((self.second(features) if x.mean() > 0.5 else features).mean((2, 3)))
@@ -201,7 +191,7 @@ def test_a_module_that_some_pictures_go_through_twice() -> None:
         torch.testing.assert_close(record.resume("second")(changed, images), expected)
 
 
-def test_a_network_that_autograd_refuses_is_said_to() -> None:
+def test_a_network_that_autograd_refuses_has_a_clear_error() -> None:
     class Overwritten(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -217,7 +207,7 @@ def test_a_network_that_autograd_refuses_is_said_to() -> None:
         explain(Overwritten(), pictures(), ["body.6"], ["gradcam"])
 
 
-def test_a_network_with_its_own_no_grad_behind_the_layer_is_refused() -> None:
+def test_a_network_with_its_own_no_grad_after_the_layer_is_refused() -> None:
     class Cut(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""The record of a forward pass: calls in order, in-place changes with their culprit, what a resumption needs."""
+"""The record of a forward pass: calls in order, in-place changes and the call that made them, resuming."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Block(nn.Module):
         return self.fc(self.relu(out).mean((2, 3)))
 
 
-def test_in_place_changes_are_laid_to_the_call_that_made_them() -> None:
+def test_in_place_changes_are_attributed_to_the_call_that_made_them() -> None:
     anatomy = record(Block().eval(), pictures(1, dtype=torch.float32))
     found = {s.name: [-1 if by < 0 else anatomy.steps[by].name for by in s.rewritten_by] for s in anatomy.steps}
     assert found["stem"] == ["relu"]
@@ -66,7 +66,7 @@ def test_in_place_changes_are_laid_to_the_call_that_made_them() -> None:
     assert anatomy.last_call["relu"] == second != first
 
 
-def test_what_a_resumption_hands_out_is_what_was_over() -> None:
+def test_resuming_replays_the_calls_that_had_ended() -> None:
     anatomy = record(Block().eval(), pictures(1, dtype=torch.float32))
     assert names(anatomy, anatomy.skipped_before(step(anatomy, "norm"))) == ["stem", "relu", "conv"]
     assert anatomy.rewritten_after(step(anatomy, "norm"), step(anatomy, "norm"))
@@ -75,12 +75,12 @@ def test_what_a_resumption_hands_out_is_what_was_over() -> None:
     assert names(nested, nested.skipped_before(step(nested, "0.2"))) == ["0.0", "0.1"]
     assert names(nested, nested.skipped_before(step(nested, "1.1"))) == ["0", "1.0"]
     assert nested.skipped_before(step(nested, "0.0")) == []
-    # the in-place ReLU behind 0.1 runs again when 0.1 is resumed, and not when 0.2 is
+    # the in-place ReLU after 0.1 runs again when 0.1 is resumed, and not when 0.2 is
     assert nested.rewritten_after(step(nested, "0.1"), step(nested, "0.1"))
     assert not nested.rewritten_after(step(nested, "0.1"), step(nested, "0.2"))
 
 
-def test_calls_behind_a_layer_are_childless_and_the_same_objects_each_time() -> None:
+def test_calls_after_a_layer_are_childless_and_the_same_objects_each_time() -> None:
     anatomy = record(Block().eval(), pictures(1, dtype=torch.float32))
     after = anatomy.calls_after("conv")
     assert [(call.name, call.spatial) for call in after] == [("norm", True), ("relu", True), ("fc", False)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from analysis.explain.errors import ExplainError, LayerError, UnknownNameError
 from analysis.explain.trace import capture
-from tests.analysis.explain.networks import Listens, classifier, hooks_of, pictures, split
+from tests.analysis.explain.networks import GradientModes, classifier, hooks_of, pictures, split
 
 
 def gradient_by_differences(net: nn.Sequential, at: int, x: Tensor, score, step: float = 1e-6) -> Tensor:
@@ -40,7 +41,7 @@ def test_a_pairs_gradient_is_that_of_the_difference_of_scores() -> None:
     torch.testing.assert_close(record.scores(), record.logits[:, 2] - record.logits[:, 0])
 
 
-def test_activations_are_those_before_the_in_place_relu_behind_them() -> None:
+def test_activations_are_those_before_the_in_place_relu_after_them() -> None:
     x, net = pictures(), classifier(inplace=False)
     names = [f"0.{at}" for at in range(7)]
     record = capture(classifier(inplace=True), x, names)
@@ -51,7 +52,7 @@ def test_activations_are_those_before_the_in_place_relu_behind_them() -> None:
 
 
 @pytest.mark.parametrize("gradients", [False, True])
-def test_a_layer_that_hands_its_input_on_is_kept_apart_from_it(gradients: bool) -> None:
+def test_a_layer_that_returns_its_input_is_kept_apart_from_it(gradients: bool) -> None:
     class Overwrites(nn.Module):
         """The layer's output is its input, which the network then changes in place."""
 
@@ -91,15 +92,15 @@ def test_all_layers_in_one_pass_are_what_each_is_alone() -> None:
 
 
 def test_the_graph_begins_at_the_first_wanted_layer() -> None:
-    net, before, behind = classifier(), Listens(), Listens()
+    net, before, after = classifier(), GradientModes(), GradientModes()
     net[0][0] = nn.Sequential(before, net[0][0])
-    net[0][4] = nn.Sequential(behind, net[0][4])
+    net[0][4] = nn.Sequential(after, net[0][4])
     capture(net, pictures(), ["0.3", "0.6"])
-    assert not any(before.heard)
-    assert behind.heard[-1]
-    behind.heard.clear()
+    assert not any(before.enabled)
+    assert after.enabled[-1]
+    after.enabled.clear()
     capture(net, pictures(), ["0.3"], gradients=False)
-    assert not any(before.heard + behind.heard)
+    assert not any(before.enabled + after.enabled)
 
 
 @pytest.mark.parametrize("targets", [torch.tensor([2, 0, 1]), (torch.tensor([2, 0, 1]), 1), None])
@@ -193,7 +194,7 @@ def test_a_module_called_twice_stands_for_its_last_call() -> None:
     assert record.notes == ("relu is called 2 times in one forward pass; its maps belong to the last call",)
 
 
-def test_a_fastai_like_tensor_subclass_is_taken_as_a_plain_tensor() -> None:
+def test_a_fastai_like_tensor_subclass_becomes_a_plain_tensor() -> None:
     class TensorImage(Tensor):
         pass
 
@@ -322,6 +323,31 @@ def test_models_that_are_no_classifiers_are_refused() -> None:
         net = classifier()
     with pytest.raises(ExplainError, match="built inside"):
         capture(net, pictures(), ["0.1"])
+
+
+def test_a_batch_of_changed_activations_has_a_limit_in_numbers_and_in_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = capture(classifier(), pictures(), ["0.1", "0.6"])  # 4 x 8 x 10 and 6 x 4 x 5 numbers per image
+    module = "analysis.explain.engine.capture"
+    monkeypatch.setattr(f"{module}._BATCH_NUMBERS", {"cpu": 1000})
+    assert (record.batch_size("0.1"), record.batch_size("0.6")) == (3, 8)
+    monkeypatch.setattr(f"{module}._MAX_BATCH", 5)
+    assert (record.batch_size("0.1"), record.batch_size("0.6")) == (3, 5)
+    monkeypatch.setattr(f"{module}._BATCH_NUMBERS", {"cpu": 10})
+    assert record.batch_size("0.1") == 1
+
+
+def test_a_capture_of_tensors_alone_has_no_network_to_run() -> None:
+    record = replace(capture(classifier(), pictures(), ["0.6"]), source=None)
+    for call in (
+        lambda: record.resume("0.6"),
+        lambda: record.forward(pictures()),
+        lambda: record.recapture(pictures(), torch.arange(2)),
+        lambda: record.gradients_of(record.logit_weights()),
+    ):
+        with pytest.raises(ExplainError, match="this capture has no network.*make the capture with trace"):
+            call()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -1,4 +1,4 @@
-"""The clock adds up what it is shown, in the order of first sight."""
+"""The clock adds up the time of each part, in the order in which the parts began."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_part_that_fails_is_not_counted() -> None:
     assert clock.costs() == ()
 
 
-def test_an_explanation_says_what_each_part_cost() -> None:
+def test_an_explanation_has_the_cost_of_each_part() -> None:
     net, x = classifier(), pictures()
     result = explain(net, x, ["0.6"], ["gradcam", "cam"])
     assert [cost.part for cost in result.costs] == ["forward", "backward", "gradcam", "cam"]
@@ -41,7 +41,7 @@ def test_an_explanation_says_what_each_part_cost() -> None:
     assert [cost.part for cost in explain(net, x, ["0.6"], ["cam"]).costs] == ["forward", "cam"]
 
 
-def test_what_was_traced_is_paid_for_once() -> None:
+def test_the_forward_pass_of_a_trace_is_counted_once() -> None:
     kept = trace(classifier(), pictures(), ["0.6"])
     assert [cost.part for cost in kept.explain(["gradcam"], 0).costs] == ["forward", "backward", "gradcam"]
     assert [cost.part for cost in kept.explain(["gradcam"], 1).costs] == ["backward", "gradcam"]

@@ -1,4 +1,4 @@
-"""What a caller may stand in and bring."""
+"""The PyTorch modes of the caller are suspended, and inputs that do not fit are refused."""
 
 from __future__ import annotations
 

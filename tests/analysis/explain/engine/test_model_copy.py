@@ -115,7 +115,7 @@ def test_reparametrised_weights(reparametrised: Callable[[nn.Conv2d], nn.Module]
             logits = net(x).detach()
 
 
-def test_hooks_are_found_and_taken_off_the_copy_only() -> None:
+def test_hooks_are_noticed_and_removed_from_the_copy_only() -> None:
     net = classifier()
     assert not has_hooks(net)
     net[0].register_forward_pre_hook(lambda module, inputs: None)

@@ -85,7 +85,7 @@ CHANGES: dict[str, Callable[[Scaled], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_the_model_is_seen_each_time_it_happens(change: str) -> None:
+def test_a_change_of_the_model_is_noticed_each_time(change: str) -> None:
     torch.manual_seed(0)
     net, x = Scaled().eval(), pictures()
     state = ModelState(net)
@@ -120,7 +120,7 @@ def test_modes_and_gradients_are_no_changes() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.complex64, torch.bool, torch.int64, torch.float64])
-def test_buffers_of_any_type_and_layout_are_looked_at(dtype: torch.dtype) -> None:
+def test_buffers_of_any_type_and_layout_are_compared(dtype: torch.dtype) -> None:
     net = nn.Module()
     net.register_buffer("values", torch.zeros(300, 200).to(dtype).t()[::2])
     net.register_buffer("empty", torch.zeros(0))
@@ -133,7 +133,7 @@ def test_buffers_of_any_type_and_layout_are_looked_at(dtype: torch.dtype) -> Non
     assert not state.is_of(net)
 
 
-def test_a_large_tensor_is_looked_at_in_several_places() -> None:
+def test_a_large_tensor_is_compared_in_several_places() -> None:
     net = nn.Linear(1000, 1000, bias=False)
     for part in range(4):
         state = ModelState(net)

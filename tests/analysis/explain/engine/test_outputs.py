@@ -1,4 +1,4 @@
-"""Logits are found in what classifiers put out, and outputs compared."""
+"""Logits in the outputs of classifiers, and the comparison of outputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_logits_alone_first_or_by_name(output: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "said"),
+    ("output", "description"),
     [
         (torch.zeros(2, 3, 4, 4), r"got torch.float32 of shape \(2, 3, 4, 4\)"),
         (torch.zeros(3, 3), r"shape \(3, 3\)"),
@@ -44,8 +44,8 @@ def test_logits_alone_first_or_by_name(output: Any) -> None:
         (None, "got NoneType"),
     ],
 )
-def test_other_outputs_are_refused_and_described(output: Any, said: str) -> None:
-    with pytest.raises(ExplainError, match=said):
+def test_other_outputs_are_refused_and_described(output: Any, description: str) -> None:
+    with pytest.raises(ExplainError, match=description):
         logits_of(output, 2)
 
 

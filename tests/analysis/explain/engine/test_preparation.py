@@ -1,4 +1,4 @@
-"""The prepared copy gives the model's own logits, is made once, and is let go with the model."""
+"""The prepared copy gives the model's own logits, is made once, and is freed with the model."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_several_sizes_batches_and_shapes_of_one_model() -> None:
             torch.testing.assert_close(maps[layer, "gradcam"], expected, atol=1e-5, rtol=1e-4)
 
 
-def test_a_run_of_its_own_has_its_own_proofs() -> None:
+def test_a_recorded_run_has_its_own_checks() -> None:
     ready, x = prepare(classifier(), pictures(1)), pictures(1)
     ready.checked_layers.add("0.6")
     ready.unused_outputs["0.6"] = {1}
@@ -262,7 +262,7 @@ def test_a_network_that_bfloat16_does_not_suit_is_refused_with_the_cure() -> Non
         explain(Double(), pictures(dtype=F32), ["net.0.6"], ["gradcam"], precision="bf16")
 
 
-def test_an_inner_no_grad_of_the_model_is_said() -> None:
+def test_an_inner_no_grad_of_the_model_is_an_error() -> None:
     class Frozen(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -279,7 +279,7 @@ def test_an_inner_no_grad_of_the_model_is_said() -> None:
 
 
 @pytest.mark.parametrize("traced", [False, True])
-def test_a_model_is_let_go_with_its_copies(traced: bool) -> None:
+def test_a_model_is_freed_with_its_copies(traced: bool) -> None:
     net, x = classifier(), pictures()
     if traced:
         trace(net, x, ["0.6", "0.0"]).explain(["gradcam", "ablationcam"])
@@ -309,7 +309,7 @@ def test_a_hook_that_holds_the_model_does_not_hold_it_for_ever() -> None:
     assert watched() is None
 
 
-def test_a_trace_keeps_saying_what_it_said_while_the_model_is_trained_on() -> None:
+def test_a_trace_keeps_its_maps_while_the_model_is_trained() -> None:
     class NoNorm(nn.Module):
         """Nothing to fold, so nothing but a copy keeps these weights."""
 
@@ -366,7 +366,7 @@ def test_threads_with_their_own_layers_targets_and_precisions() -> None:
     assert not wrong
 
 
-def test_setup_says_how_the_model_is_run() -> None:
+def test_setup_describes_how_the_model_is_run() -> None:
     net, x = classifier(dtype=F32), pictures(dtype=F32)
     setup = explain(net, x, ["0.6"], ["gradcam"]).setup
     assert (setup.precision, setup.folded, setup.device) == ("fp32", 2, "cpu")

@@ -115,7 +115,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
 }
 
 
-def changed_rows(capture: Capture, layer: str, images: Tensor) -> Tensor:
+def changed_activations(capture: Capture, layer: str, images: Tensor) -> Tensor:
     activation = capture.activations[layer][images]
     factors = torch.rand(len(images), activation.shape[1], 1, 1, generator=torch.Generator().manual_seed(5))
     return activation * factors + 0.1
@@ -123,36 +123,36 @@ def changed_rows(capture: Capture, layer: str, images: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_rest_of_the_network_runs_on_what_it_is_given(name: str, batch: int) -> None:
+def test_the_rest_of_the_network_runs_on_the_given_activation(name: str, batch: int) -> None:
     make, layers = NETWORKS[name]
     net, x = make().double().eval(), pictures(batch)
     capture = trace(net, x, layers).capture(1)  # all layers in one pass
     for layer in layers:
         calls = sum(module is net.get_submodule(layer) for module in called(net, x))
-        tail = capture.resume(layer)
+        network = capture.resume(layer)
         for order in ([2, 0, 1, 1, 0], [0, 0, 0], [1], [0, 1, 2]):
             images = torch.tensor(order) % batch
-            activation = changed_rows(capture, layer, images)
+            activation = changed_activations(capture, layer, images)
             kept = activation.clone()
-            logits = tail(activation, images)
+            logits = network(activation, images)
             torch.testing.assert_close(logits, with_output(net, x[images], layer, activation, calls))
             assert torch.equal(activation, kept)
-            torch.testing.assert_close(tail(capture.activations[layer], torch.arange(batch)), capture.logits)
+            torch.testing.assert_close(network(capture.activations[layer], torch.arange(batch)), capture.logits)
     assert hooks_of(net) == 0
 
 
 def called(net: nn.Module, x: Tensor) -> list[nn.Module]:
-    seen: list[nn.Module] = []
-    hooks = [m.register_forward_hook(lambda module, i, o: seen.append(module)) for m in net.modules()]
+    modules: list[nn.Module] = []
+    hooks = [m.register_forward_hook(lambda module, i, o: modules.append(module)) for m in net.modules()]
     with torch.no_grad():
         net(x)
     for hook in hooks:
         hook.remove()
-    return seen
+    return modules
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_its_gradient_is_the_networks_and_it_can_be_taken_twice(name: str) -> None:
+def test_its_gradient_is_the_networks_and_so_is_the_second_derivative(name: str) -> None:
     make, layers = NETWORKS[name]
     net, x = make().double().eval(), pictures(2)
     layer = layers[0]
@@ -178,39 +178,39 @@ def test_without_gradients_there_is_no_graph() -> None:
         assert not capture.resume("0.1")(point, images).is_inference()
 
 
-def test_watched_outputs_are_those_of_each_call() -> None:
+def test_collected_outputs_are_those_of_each_call() -> None:
     net, x = Twice().double().eval(), pictures(2)
     capture = trace(net, x, ["norm"]).capture(1)
-    tail, images = capture.resume("norm"), torch.tensor([1, 0, 1])
-    assert [call.name for call in tail.calls] == ["relu", "second", "relu", "second", "relu", "third", "fc"]
-    wanted = [tail.calls[3], tail.calls[0], tail.calls[5]]
-    activation = changed_rows(capture, "norm", images).requires_grad_()
-    logits, outputs = tail.run_with_outputs(activation, images, wanted)
+    network, images = capture.resume("norm"), torch.tensor([1, 0, 1])
+    assert [call.name for call in network.calls] == ["relu", "second", "relu", "second", "relu", "third", "fc"]
+    wanted = [network.calls[3], network.calls[0], network.calls[5]]
+    activation = changed_activations(capture, "norm", images).requires_grad_()
+    logits, outputs = network.run_with_outputs(activation, images, wanted)
     start = activation.detach().relu()
     second = net.second(net.second(start).relu())
     for mine, own in zip(outputs, (second, start, net.third(second.relu())), strict=True):
-        torch.testing.assert_close(mine.detach(), own.detach())  # as put out, before the ReLU in place
+        torch.testing.assert_close(mine.detach(), own.detach())  # before the ReLU changes it in place
     torch.testing.assert_close(logits.detach(), with_output(net, x[images], "norm", activation.detach()))
     gradients = torch.autograd.grad(logits[:, 1].sum(), outputs)
     expected = net.fc.weight[1, :, None, None] / 80
     torch.testing.assert_close(gradients[2], expected.expand(3, 4, 8, 10).detach())
 
 
-def test_calls_that_were_over_before_are_not_taken_for_watched_ones() -> None:
+def test_earlier_calls_are_not_collected() -> None:
     net, x = Twice().double().eval(), pictures(2)
     capture, images = trace(net, x, ["second"]).capture(1), torch.tensor([1, 0, 1])
-    tail = capture.resume("second")  # its second call; the ReLU has run twice by then
-    assert [call.name for call in tail.calls] == ["relu", "third", "fc"]
-    changed = changed_rows(capture, "second", images)
+    network = capture.resume("second")  # its second call; the ReLU has run twice by then
+    assert [call.name for call in network.calls] == ["relu", "third", "fc"]
+    changed = changed_activations(capture, "second", images)
     with torch.no_grad():
-        _, (relu, third) = tail.run_with_outputs(changed, images, tail.calls[:2])
+        _, (relu, third) = network.run_with_outputs(changed, images, network.calls[:2])
         torch.testing.assert_close(relu, changed.relu())
         torch.testing.assert_close(third, net.third(changed.relu()))
 
 
-def test_a_layer_that_is_not_asked_when_the_network_is_resumed_is_said() -> None:
+def test_a_layer_that_is_not_called_when_the_network_is_resumed_is_an_error() -> None:
     class ByMode(Parts):
-        """Has a way of its own where there are gradients."""
+        """Takes another path where there are gradients."""
 
         def forward(self, x: Tensor) -> Tensor:
             features = self.first(x)
@@ -230,15 +230,15 @@ def test_a_layer_that_is_not_asked_when_the_network_is_resumed_is_said() -> None
 def test_a_failure_in_the_middle_leaves_the_network_whole(own: bool) -> None:
     net, x = classifier(), pictures(2)
     capture = trace(net, x, ["0.2", "0.6"]).capture(1)
-    tail, images = capture.resume("0.2"), torch.arange(2)
+    network, images = capture.resume("0.2"), torch.arange(2)
     with pytest.raises((ExplainError, RuntimeError)):
-        tail(torch.zeros(2, 5, 8, 10, dtype=torch.float64) if own else torch.zeros(2, 4, 8, 10)[:, :3], images)
-    torch.testing.assert_close(tail(capture.activations["0.2"], images), capture.logits)
+        network(torch.zeros(2, 5, 8, 10, dtype=torch.float64) if own else torch.zeros(2, 4, 8, 10)[:, :3], images)
+    torch.testing.assert_close(network(capture.activations["0.2"], images), capture.logits)
     torch.testing.assert_close(explain(net, x, ["0.6"], ["gradcam"]).logits, net(x).float())
 
 
 class TokensFirst(nn.Module):
-    """Keeps something whose first dimension is no batch, though as long as one."""
+    """Has an output whose first dimension is not the batch, though it is as long."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -256,7 +256,7 @@ class Turn(nn.Module):
         return x.mean((2, 3)).T
 
 
-def test_a_picture_that_is_asked_again_behind_the_layer_is_the_rows_own() -> None:
+def test_an_input_that_is_read_after_the_layer_is_that_of_the_examples_image() -> None:
     class Bright(Parts):
         def forward(self, x: Tensor) -> Tensor:
             features = self.second(self.first(x))
@@ -266,7 +266,7 @@ def test_a_picture_that_is_asked_again_behind_the_layer_is_the_rows_own() -> Non
     for shift in (0, 1, 0):
         x = pictures(2) + shift
         capture, images = trace(net, x, ["second"]).capture(1), torch.tensor([1, 0])
-        changed = changed_rows(capture, "second", images)
+        changed = changed_activations(capture, "second", images)
         expected = with_output(net, x[images], "second", changed)
         torch.testing.assert_close(capture.resume("second")(changed, images), expected)
 
@@ -291,7 +291,7 @@ def test_a_hook_of_the_users_that_would_run_twice_is_refused_rather_than_wrong()
 
 def test_a_layer_inside_a_block_with_a_fast_path_is_given_its_activation() -> None:
     class Encoder(nn.Module):
-        """nn.TransformerEncoderLayer asks none of its modules where nobody listens."""
+        """nn.TransformerEncoderLayer calls none of its modules where none has a hook."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -305,7 +305,7 @@ def test_a_layer_inside_a_block_with_a_fast_path_is_given_its_activation() -> No
     net, x, grid = Encoder().double().eval(), pictures(2, 8, 12), TokenGrid(2, 3)
     capture = trace(net, x, ["block.norm1"], reshape=grid).capture(1)
     images = torch.tensor([1, 1, 0])
-    changed = changed_rows(capture, "block.norm1", images)
+    changed = changed_activations(capture, "block.norm1", images)
     with torch.no_grad():
         logits = capture.resume("block.norm1")(changed, images)
     torch.testing.assert_close(
@@ -313,7 +313,7 @@ def test_a_layer_inside_a_block_with_a_fast_path_is_given_its_activation() -> No
     )
 
 
-def test_a_plain_function_as_reshape_has_no_way_back() -> None:
+def test_a_plain_function_as_reshape_has_no_inverse() -> None:
     net, x = classifier(), pictures()
     with pytest.raises(LayerError, match="needs the inverse of the reshape"):
         explain(net, x, ["0.6"], ["ablationcam"], reshape=lambda output: output * 1)
@@ -326,7 +326,7 @@ def test_float32_and_bfloat16_networks_are_resumed(precision: str) -> None:
     capture = trace(net, x, ["0.1", "0.6"], precision).capture(1)
     images = torch.tensor([1, 0, 1])
     for layer in ("0.1", "0.6"):
-        changed = changed_rows(capture, layer, images)
+        changed = changed_activations(capture, layer, images)
         logits = capture.resume(layer)(changed, images)
         assert logits.dtype == torch.float32
         expected = with_output(net, x[images], layer, changed)

@@ -89,7 +89,7 @@ def test_a_perturbing_method_evaluates_the_function(count: int) -> None:
     torch.testing.assert_close(result.maps[LAYER, "ablationcam"], expected.float(), rtol=1e-4, atol=1e-6)
 
 
-def test_rows_of_a_batch_are_given_to_the_function_at_the_places_of_their_images() -> None:
+def test_a_function_gets_examples_at_the_positions_of_their_images() -> None:
     logits = torch.arange(6.0).view(3, 2)
     offsets = torch.tensor([0.0, 100.0, 1000.0])
     score = score_of(lambda z: z[:, 0] + offsets, logits)
@@ -140,7 +140,7 @@ def test_what_is_no_score_is_refused_in_words(function, message: str) -> None:
         explain(classifier(), pictures(), [LAYER], ["gradcam"], function)
 
 
-def test_a_function_that_fails_on_rows_of_a_batch_says_so_once() -> None:
+def test_a_function_that_fails_on_examples_has_one_error() -> None:
     def fails(logits: Tensor) -> Tensor:
         raise IndexError("no such class")
 

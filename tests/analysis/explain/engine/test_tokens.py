@@ -1,4 +1,4 @@
-"""Tokens laid on the picture and capture back, and how networks say it themselves."""
+"""Tokens as a map and back, and networks whose attributes say how their tokens are arranged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.explain.trace import explain, trace
 from tests.analysis.explain.oracles import by_hand
 
 
-def test_tokens_lie_row_by_row_behind_the_prefix() -> None:
+def test_tokens_are_arranged_row_by_row_after_the_prefix() -> None:
     tokens = torch.arange(2 * 7 * 3.0).view(2, 7, 3)
     values = TokenGrid(2, 3, prefix=1)(tokens)
     assert values.shape == (2, 3, 2, 3)
@@ -25,7 +25,7 @@ def test_tokens_lie_row_by_row_behind_the_prefix() -> None:
             assert torch.equal(values[:, :, row, column], tokens[:, 1 + 3 * row + column])
 
 
-def test_the_way_back_replaces_the_places_and_keeps_the_prefix() -> None:
+def test_the_inverse_replaces_the_cells_and_keeps_the_prefix() -> None:
     grid, tokens, values = TokenGrid(2, 3, 1), torch.randn(2, 7, 4), torch.randn(2, 4, 2, 3)
     back = grid.inverse(values, tokens)
     assert torch.equal(grid(back), values)
@@ -86,7 +86,7 @@ def tokens_by_hand(values: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("make", [torchvision_vit, torchvision_swin, timm_vit, timm_swin])
-def test_transformers_say_how_their_tokens_lie(make: Any) -> None:
+def test_transformers_have_attributes_that_arrange_their_tokens(make: Any) -> None:
     torch.manual_seed(0)
     net, layer, blind = make()
     net, x = net.double().eval(), torch.randn(2, 3, 32, 32, dtype=torch.float64)
@@ -135,7 +135,7 @@ def test_tokens_can_be_changed_and_the_network_resumed(make: Any) -> None:
 def test_a_swin_whose_map_is_as_wide_as_it_has_channels_is_not_transposed() -> None:
     torch.manual_seed(0)
     net = zoo.SwinTransformer([4, 4], 12, [1, 1], [2, 2], [4, 4], num_classes=3).double().eval()
-    x = torch.randn(1, 3, 48, 48, dtype=torch.float64)  # 12 x 12 x 12 behind the first stage, as 384 px in Swin-T
+    x = torch.randn(1, 3, 48, 48, dtype=torch.float64)  # 12 x 12 x 12 after the first stage, as 384 px in Swin-T
     _, activation, gradient = by_hand(net, x, "features.1", 1)
     assert activation.shape == (1, 12, 12, 12)
     expected = (activation * gradient).sum(3).float()
@@ -145,7 +145,7 @@ def test_a_swin_whose_map_is_as_wide_as_it_has_channels_is_not_transposed() -> N
     torch.testing.assert_close(maps["features.0.0", "hirescam"], (activation * gradient).sum(1).float())
 
 
-def test_only_known_networks_are_believed() -> None:
+def test_only_known_networks_have_a_reshape() -> None:
     x = torch.zeros(1, 3, 32, 32)
     assert network_reshape(nn.Linear(3, 3), torch.zeros(1, 17, 8), x) is None
     assert network_reshape(nn.Linear(3, 3), (torch.zeros(1, 17, 8),), x) is None

@@ -1,4 +1,4 @@
-"""Numbers that compare two maps, against hand counts and scipy's definitions."""
+"""Numbers that compare two maps, against counts by hand and scipy's definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where one map is hot, against hand counts."""
+"""Where a map is large, against counts by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps of other people's implementations, to hold ours against."""
+"""Maps of other libraries, to compare ours with."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_a_number_added_to_every_logit_changes_nothing(classes: int) -> None:
     torch.testing.assert_close(FINERCAM.maps(shifted, LAYER), FINERCAM.maps(given, LAYER))
 
 
-def test_one_logit_leaves_gradcam_and_a_contrast_is_taken_at_its_word() -> None:
+def test_one_logit_leaves_gradcam_and_a_contrast_names_the_other_class() -> None:
     for given in (capture(1, [0, 0]), capture(6, [5, 2], [1, 4])):
         torch.testing.assert_close(FINERCAM.maps(given, LAYER), GRADCAM.maps(given, LAYER))
 

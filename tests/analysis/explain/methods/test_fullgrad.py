@@ -1,4 +1,4 @@
-"""FullGrad: that nothing of the score is missing, a network worked out by hand, and finite differences."""
+"""FullGrad: no part of the score is missing, a network worked out by hand, and finite differences."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from analysis.explain.methods.fullgrad import FULLGRAD, _spread, full_gradients
 from analysis.explain.methods.hirescam import HIRESCAM
 from tests.analysis.explain.networks import classifier, pictures
-from tests.analysis.explain.perturbing import take
+from tests.analysis.explain.perturbing import layer_capture
 
 PAIR = (torch.tensor([0, 1]), torch.tensor([2, 0]))
 
 
 def assert_complete(net: nn.Module, x: Tensor, layer: str, targets) -> None:
-    capture = take(net, x, layer, targets)
+    capture = layer_capture(net, x, layer, targets)
     maps, dense = full_gradients(capture, layer)
     torch.testing.assert_close(maps.sum((1, 2)) + dense, capture.scores(), rtol=1e-10, atol=1e-10)
     assert torch.equal(FULLGRAD.maps(capture, layer), maps)
@@ -62,7 +62,7 @@ def test_nothing_is_missing_in_torchvision_networks(name: str) -> None:
 def test_a_layer_beside_a_shortcut_misses_what_the_shortcut_carries() -> None:
     torch.manual_seed(0)
     net = untrained(zoo.resnet18(num_classes=5))
-    capture = take(net, torch.randn(2, 3, 64, 64, dtype=torch.float64), "layer2.0.conv1", 1)
+    capture = layer_capture(net, torch.randn(2, 3, 64, 64, dtype=torch.float64), "layer2.0.conv1", 1)
     maps, dense = full_gradients(capture, "layer2.0.conv1")
     assert maps.isfinite().all()
     assert (maps.sum((1, 2)) + dense - capture.scores()).abs().min() > 1e-6
@@ -125,15 +125,15 @@ def test_by_hand() -> None:
     x = torch.zeros(1, 3, 2, 2, dtype=torch.float64)
     x[0, 0] = torch.tensor([[1.0, -1.0], [-4.0, 0.5]])
     # alive where 2 x + 3 > 0: x dy/dx = 10 x, bias 3 dy/dz = 15; the cell of -4 is cut
-    maps, dense = full_gradients(take(by_hand(), x, "0", 0), "0")
+    maps, dense = full_gradients(layer_capture(by_hand(), x, "0", 0), "0")
     assert maps[0].tolist() == [[25, 5], [0, 20]]
     assert dense.tolist() == [7]
 
 
 def test_a_bias_gradient_is_what_the_score_does_when_that_bias_moves() -> None:
-    """Scaling all biases behind the layer by 1 + e moves the score by e times the bias terms."""
+    """Scaling all biases after the layer by 1 + e moves the score by e times the bias terms."""
     net, x, step = classifier(), pictures(), 1e-6
-    capture = take(net, x, "0.4", 2)
+    capture = layer_capture(net, x, "0.4", 2)
     maps, dense = full_gradients(capture, "0.4")
     parts = maps.sum((1, 2)) + dense - (capture.activations["0.4"] * capture.gradients["0.4"]).sum((1, 2, 3))
     scores = []
@@ -147,8 +147,8 @@ def test_a_bias_gradient_is_what_the_score_does_when_that_bias_moves() -> None:
     torch.testing.assert_close(parts, (scores[0] - scores[1]) / (2 * step), rtol=1e-6, atol=1e-9)
 
 
-def test_without_spatial_biases_behind_the_layer_it_is_hirescam() -> None:
-    capture = take(classifier(), pictures(), "0.6", 1)
+def test_without_spatial_biases_after_the_layer_it_is_hirescam() -> None:
+    capture = layer_capture(classifier(), pictures(), "0.6", 1)
     torch.testing.assert_close(FULLGRAD.maps(capture, "0.6"), HIRESCAM.maps(capture, "0.6"))
 
 

@@ -1,4 +1,4 @@
-"""Batches, progress and cancelling of the sweeps, and that none of them asks the picture again."""
+"""Batches, progress and cancelling of the methods with many changes; the first layers are not run again."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from analysis.explain.methods.scorecam import ISCAM, SCORECAM, SCORECAM_IMAGE, S
 from analysis.explain.methods.smoothgradcampp import SMOOTHGRADCAMPP
 from analysis.explain.trace import trace
 from tests.analysis.explain.networks import classifier, hooks_of, pictures
-from tests.analysis.explain.perturbing import take
+from tests.analysis.explain.perturbing import layer_capture
 
 AT_THE_LAYER = [ABLATIONCAM, SCORECAM, SSCAM, ISCAM, FULLGRAD]
-SWEEPS = [ABLATIONCAM, SCORECAM, SSCAM, ISCAM, SCORECAM_IMAGE, SMOOTHGRADCAMPP]
-EVERY = [*SWEEPS, FULLGRAD]
+PERTURBING = [ABLATIONCAM, SCORECAM, SSCAM, ISCAM, SCORECAM_IMAGE, SMOOTHGRADCAMPP]
+EVERY = [*PERTURBING, FULLGRAD]
 
 
 class Counted(nn.Module):
@@ -39,7 +39,7 @@ class Counted(nn.Module):
 
 
 @pytest.mark.parametrize("method", AT_THE_LAYER, ids=lambda method: method.name)
-def test_the_first_convolution_is_not_asked_again(method: Method) -> None:
+def test_the_first_convolution_is_not_run_again(method: Method) -> None:
     net = nn.Sequential(
         Counted(), classifier(dtype=torch.float32)[0][1:], classifier(dtype=torch.float32)[1]
     ).eval()
@@ -50,20 +50,20 @@ def test_the_first_convolution_is_not_asked_again(method: Method) -> None:
     assert Counted.calls == []
 
 
-@pytest.mark.parametrize("method", SWEEPS, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", PERTURBING, ids=lambda method: method.name)
 def test_progress_rises_to_its_total(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.explain.engine.capture._MAX_BATCH", 4)
-    told: list[tuple[int, int]] = []
-    method.maps(take(classifier(), pictures(), "0.6", 1, lambda *news: told.append(news)), "0.6")
-    done = [news[0] for news in told]
-    assert len({total for _, total in told}) == 1
+    calls: list[tuple[int, int]] = []
+    method.maps(layer_capture(classifier(), pictures(), "0.6", 1, lambda *numbers: calls.append(numbers)), "0.6")
+    done = [numbers[0] for numbers in calls]
+    assert len({total for _, total in calls}) == 1
     assert all(a < b for a, b in pairwise(done))
-    assert done[-1] == told[0][1]
+    assert done[-1] == calls[0][1]
     if method in AT_THE_LAYER:
         assert max(b - a for a, b in pairwise([0, *done])) == 4
 
 
-@pytest.mark.parametrize("method", SWEEPS, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", PERTURBING, ids=lambda method: method.name)
 def test_cancelling_leaves_everything_usable(method: Method) -> None:
     class CancelledError(Exception):
         pass
@@ -72,7 +72,7 @@ def test_cancelling_leaves_everything_usable(method: Method) -> None:
         raise CancelledError
 
     net, x = classifier(), pictures()
-    expected = method.maps(take(net, x, "0.6", 1), "0.6")
+    expected = method.maps(layer_capture(net, x, "0.6", 1), "0.6")
     kept = trace(net, x, ["0.6"])
     with pytest.raises(CancelledError):
         kept.explain([method.name], 1, progress=cancel)
@@ -86,10 +86,10 @@ def test_cancelling_leaves_everything_usable(method: Method) -> None:
 @pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
 def test_a_batch_gives_what_its_images_give_alone(method: Method, targets, layer: str) -> None:
     net, x = classifier(), pictures()
-    together = method.maps(take(net, x, layer, targets), layer)
+    together = method.maps(layer_capture(net, x, layer, targets), layer)
     for image in range(2):
         mine = tuple(t[image, None] for t in targets) if isinstance(targets, tuple) else targets[image, None]
-        alone = method.maps(take(net, x[image, None], layer, mine), layer)
+        alone = method.maps(layer_capture(net, x[image, None], layer, mine), layer)
         torch.testing.assert_close(alone, together[image, None])
 
 
@@ -98,13 +98,13 @@ def test_layers_traced_together_give_what_each_gives_alone(method: Method) -> No
     net, x = classifier(), pictures()
     together = trace(net, x, ["0.2", "0.4", "0.6"]).capture((2, 0))
     for layer in together.activations:
-        alone = method.maps(take(net, x, layer, (2, 0)), layer)
+        alone = method.maps(layer_capture(net, x, layer, (2, 0)), layer)
         torch.testing.assert_close(method.maps(together, layer), alone)
 
 
 @pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
 def test_the_callers_randomness_is_left_alone_and_does_not_matter(method: Method) -> None:
-    capture = take(classifier(), pictures(), "0.6", 1)
+    capture = layer_capture(classifier(), pictures(), "0.6", 1)
     state = torch.get_rng_state()
     first = method.maps(capture, "0.6")
     assert torch.equal(torch.get_rng_state(), state)
@@ -122,8 +122,8 @@ def test_a_caller_without_gradients_gets_the_same(method: Method, context: Calla
     torch.testing.assert_close(maps, expected)
 
 
-def test_a_sweep_asks_for_every_image_and_trial_once_and_in_order() -> None:
-    capture = take(classifier(), pictures(), "0.6", 1)
+def test_every_image_and_change_is_scored_once_and_in_order() -> None:
+    capture = layer_capture(classifier(), pictures(), "0.6", 1)
     asked = []
 
     def logits(images: torch.Tensor, trials: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The probe's CAM: its mean plus the bias is the probe's logit; what does not fit is refused with the cure."""
+"""The probe's CAM: its mean plus the bias is the probe's logit; what does not fit is refused with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every method in the registry has to keep, whatever it computes."""
+"""What holds for every method in the registry."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_methods_are_registered_under_their_own_names() -> None:
 
 
 @every_method
-def test_it_says_what_it_is(name: str) -> None:
+def test_it_has_a_description(name: str) -> None:
     method = METHODS[name]
     for text in (method.title, method.paper, method.formula, method.about, method.prefer):
         assert text.strip() == text
@@ -163,7 +163,7 @@ def test_an_activation_is_never_written_into(name: str) -> None:
 
 @every_method
 def test_a_dead_network_has_finite_maps(name: str) -> None:
-    """Every activation behind the first ReLU zero, and so most denominators too."""
+    """Every activation after the first ReLU is zero, and so are most denominators."""
     net = network()
     with torch.no_grad():
         for norm in (net[0][1], net[0][5]):

@@ -1,4 +1,4 @@
-"""Score-CAM and its kin against loops through the whole network, hand-made cases and the peers."""
+"""Score-CAM and its variants against loops through the whole network, hand-made cases and the peers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from analysis.explain.methods import scorecam as module
 from analysis.explain.methods.scorecam import ISCAM, SCORECAM, SCORECAM_IMAGE, SSCAM
 from tests.analysis.explain.networks import classifier, pictures
-from tests.analysis.explain.perturbing import replaced, take
+from tests.analysis.explain.perturbing import layer_capture, replaced
 
 PAIR = (torch.tensor([0, 1]), torch.tensor([2, 0]))
 
@@ -51,14 +51,16 @@ def one_by_one(net: nn.Module, x: Tensor, layer: str, changes: list[Callable[[Te
 def test_scorecam_is_a_loop_over_masks_on_the_layer(layer: str) -> None:
     net, x = classifier(inplace=False), pictures()
     expected = one_by_one(net, x, layer, [lambda masks: masks])
-    torch.testing.assert_close(SCORECAM.maps(take(net, x, layer, PAIR), layer), expected)
+    torch.testing.assert_close(SCORECAM.maps(layer_capture(net, x, layer, PAIR), layer), expected)
 
 
 @pytest.mark.parametrize("layer", ["0.1", "0.6"])
 def test_iscam_is_a_loop_over_tenths_of_the_mask(layer: str) -> None:
     net, x = classifier(inplace=False), pictures()
     tenths = [lambda masks, part=part: masks * part for part in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
-    torch.testing.assert_close(ISCAM.maps(take(net, x, layer, PAIR), layer), one_by_one(net, x, layer, tenths))
+    torch.testing.assert_close(
+        ISCAM.maps(layer_capture(net, x, layer, PAIR), layer), one_by_one(net, x, layer, tenths)
+    )
 
 
 @pytest.mark.parametrize("layer", ["0.1", "0.6"])
@@ -67,12 +69,12 @@ def test_sscam_is_a_loop_over_noisy_masks(layer: str) -> None:
     size = (8, 10) if layer == "0.1" else (4, 5)
     noises = 2 * torch.randn(35, *size, generator=torch.Generator().manual_seed(0))
     expected = one_by_one(net, x, layer, [lambda masks, noise=noise: masks + noise for noise in noises])
-    torch.testing.assert_close(SSCAM.maps(take(net, x, layer, PAIR), layer), expected)
+    torch.testing.assert_close(SSCAM.maps(layer_capture(net, x, layer, PAIR), layer), expected)
 
 
 def test_sscam_without_noise_is_scorecam(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SMOOTH_SIGMA", 0.0)
-    capture = take(classifier(), pictures(), "0.6", 1)
+    capture = layer_capture(classifier(), pictures(), "0.6", 1)
     torch.testing.assert_close(SSCAM.maps(capture, "0.6"), SCORECAM.maps(capture, "0.6"))
 
 
@@ -89,13 +91,13 @@ def test_a_head_without_biases_gives_iscam_the_mean_of_the_tenths() -> None:
             for k in range(4)
         ]
     ).detach()
-    torch.testing.assert_close(ISCAM.maps(take(net, x, "1", 1), "1"), combined(0.55 * scores, act))
-    torch.testing.assert_close(SCORECAM.maps(take(net, x, "1", 1), "1"), combined(scores, act))
+    torch.testing.assert_close(ISCAM.maps(layer_capture(net, x, "1", 1), "1"), combined(0.55 * scores, act))
+    torch.testing.assert_close(SCORECAM.maps(layer_capture(net, x, "1", 1), "1"), combined(scores, act))
 
 
 def test_the_picture_is_masked_as_in_the_paper() -> None:
     net, x = classifier(inplace=False), pictures()
-    capture = take(net, x, "0.6", PAIR)
+    capture = layer_capture(net, x, "0.6", PAIR)
     act = capture.activations["0.6"]
     scores = []
     for channel in range(6):
@@ -110,19 +112,19 @@ def test_a_constant_channel_and_a_constant_layer_stay_finite(method) -> None:
     net, x = classifier(inplace=False), pictures()
     with torch.no_grad():
         net[0][5].weight[2], net[0][5].bias[2] = 0, 1.5  # channel 2 is 1.5 everywhere
-    capture = take(net, x, "0.6", 1)
+    capture = layer_capture(net, x, "0.6", 1)
     assert (capture.activations["0.6"][:, 2] == 1.5).all()
     assert method.maps(capture, "0.6").isfinite().all()
     with torch.no_grad():
         net[0][5].weight[:], net[0][5].bias[:] = 0, -1  # the ReLU leaves nothing
-    assert (method.maps(take(net, x, "0.6", 1), "0.6") == 0).all()
+    assert (method.maps(layer_capture(net, x, "0.6", 1), "0.6") == 0).all()
 
 
 def test_the_weights_add_up_to_one_however_far_apart_the_scores_lie() -> None:
     net, x = classifier(), pictures()
     with torch.no_grad():
         net[1][4].weight *= 1e4
-    capture = take(net, x, "0.6", 1)
+    capture = layer_capture(net, x, "0.6", 1)
     act, maps = capture.activations["0.6"], SCORECAM.maps(capture, "0.6")
     assert maps.isfinite().all()
     assert ((maps >= act.amin(1) - 1e-9) & (maps <= act.amax(1) + 1e-9)).all()
@@ -146,7 +148,7 @@ def torchcam_map(name: str, prepare: Callable[..., None] = lambda extractor: Non
 
 @pytest.mark.parametrize("method", [SCORECAM, SCORECAM_IMAGE])
 def test_torchcams_scorecam_where_layer_and_picture_are_one(method) -> None:
-    capture = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
+    capture = layer_capture(*net_on_the_picture(), "0", torch.tensor([1, 2]))
     torch.testing.assert_close(method.maps(capture, "0"), torchcam_map("ScoreCAM"), rtol=1e-5, atol=1e-6)
 
 
@@ -157,14 +159,14 @@ def test_torchcams_sscam_under_the_same_noise() -> None:
     def same_noise(extractor) -> None:
         extractor._distrib.sample = lambda size: next(noise).expand(size)
 
-    capture = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
+    capture = layer_capture(*net_on_the_picture(), "0", torch.tensor([1, 2]))
     torch.testing.assert_close(SSCAM.maps(capture, "0"), torchcam_map("SSCAM", same_noise), rtol=1e-4, atol=1e-6)
 
 
 def test_torchcams_iscam_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """With more steps torch-cam adds them up; see iscam's docstring."""
     monkeypatch.setattr(module, "INTEGRAL_STEPS", 1)
-    capture = take(*net_on_the_picture(), "0", torch.tensor([1, 2]))
+    capture = layer_capture(*net_on_the_picture(), "0", torch.tensor([1, 2]))
     expected = torchcam_map("ISCAM", num_samples=1)
     torch.testing.assert_close(ISCAM.maps(capture, "0"), expected, rtol=1e-5, atol=1e-6)
 
@@ -174,7 +176,7 @@ def test_pytorch_grad_cam_agrees_on_masked_pictures() -> None:
     torch.manual_seed(0)
     rest = nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 3)
     net, x = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), *rest).eval(), torch.rand(2, 3, 6, 7)
-    capture = take(net, x, "1", 2)
+    capture = layer_capture(net, x, "1", 2)
     with peers.ScoreCAM(net, [net[1]]) as theirs:
         score = [lambda logits: logits[2]] * 2
         weights = theirs.get_cam_weights(x, net[1], score, capture.activations["1"].numpy(), None)

@@ -103,7 +103,7 @@ def test_another_error_is_not_swallowed() -> None:
 
 def test_attention_is_differentiated_twice() -> None:
     def attend(a: Tensor) -> Tensor:
-        tokens = a.flatten(2).mT[:, None].contiguous()  # the fused kernels take no other
+        tokens = a.flatten(2).mT[:, None].contiguous()  # the only layout of the fused kernels
         return F.scaled_dot_product_attention(tokens, tokens, tokens).mean((1, 2))
 
     def plainly(a: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def test_attention_is_differentiated_twice() -> None:
     )
 
 
-def test_no_more_rows_than_fit_run_at_once() -> None:
+def test_no_more_examples_than_fit_run_in_one_batch() -> None:
     act, targets = rectified(5, 4, 4, 5), torch.tensor([0, 1, 2, 1, 0])
     whole = HandCapture(act, back=smooth(), targets=targets)
     parts = HandCapture(act, back=smooth(), targets=targets, at_once=2)

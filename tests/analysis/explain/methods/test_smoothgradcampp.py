@@ -10,7 +10,7 @@ from analysis.explain.methods import smoothgradcampp as module
 from analysis.explain.methods.gradcampp import GRADCAMPP
 from analysis.explain.methods.smoothgradcampp import SMOOTHGRADCAMPP
 from tests.analysis.explain.networks import classifier, pictures, split
-from tests.analysis.explain.perturbing import take
+from tests.analysis.explain.perturbing import layer_capture
 
 
 def noises(channels: int, height: int, width: int) -> torch.Tensor:
@@ -37,18 +37,18 @@ def test_the_definition_cell_by_cell(at: int) -> None:
                 if d1 > 0:
                     weight += d2 / (2 * d2 + mass * max(0.0, d3)) * d1
             expected[image] += weight * total[image, channel]
-    capture = take(classifier(), x, f"0.{at}", (torch.tensor([2, 0]), torch.tensor([1, 2])))
+    capture = layer_capture(classifier(), x, f"0.{at}", (torch.tensor([2, 0]), torch.tensor([1, 2])))
     torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, f"0.{at}"), expected)
 
 
 def test_without_noise_it_is_gradcampp(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SIGMA", 0.0)
-    capture = take(classifier(), pictures(), "0.6", 1)
+    capture = layer_capture(classifier(), pictures(), "0.6", 1)
     torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, "0.6"), GRADCAMPP.maps(capture, "0.6"))
 
 
 def test_more_images_than_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    capture = take(classifier(), pictures(5), "0.6", 1)
+    capture = layer_capture(classifier(), pictures(5), "0.6", 1)
     expected = SMOOTHGRADCAMPP.maps(capture, "0.6")
     monkeypatch.setattr(module, "IMAGE_BATCH", 2)
     torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, "0.6"), expected)
@@ -71,7 +71,7 @@ def test_torchcams_weights_before_an_average_pool(monkeypatch: pytest.MonkeyPatc
         net(x)
         # their sum takes the activation of the picture they saw first, like ours
         (weights,) = extractor._get_weights(1)
-    capture = take(net, x, "1", 1)
+    capture = layer_capture(net, x, "1", 1)
     expected = torch.einsum("bc,bchw->bhw", weights, capture.activations["1"])
     assert expected.abs().max() > 0
     torch.testing.assert_close(SMOOTHGRADCAMPP.maps(capture, "1"), expected, rtol=1e-4, atol=1e-5)
@@ -87,4 +87,4 @@ def test_no_gradient_gives_no_map_and_no_nan() -> None:
     net = classifier()
     with torch.no_grad():
         net[1][4].weight[1] = 0
-    assert (SMOOTHGRADCAMPP.maps(take(net, pictures(), "0.6", 1), "0.6") == 0).all()
+    assert (SMOOTHGRADCAMPP.maps(layer_capture(net, pictures(), "0.6", 1), "0.6") == 0).all()

@@ -1,4 +1,4 @@
-"""The NPZ file of raw maps: one layout, whoever writes it."""
+"""The NPZ file of raw maps: one format for every writer."""
 
 from __future__ import annotations
 

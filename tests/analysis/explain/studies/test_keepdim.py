@@ -97,7 +97,7 @@ def test_one_column_gives_a_map_of_another_shape() -> None:
     assert case.alignment[-1] == AlignedDim(6, 1, 6)
 
 
-def test_a_batch_lays_its_images_along_the_rows() -> None:
+def test_a_batch_multiplies_its_images_with_the_rows() -> None:
     act, grad = torch.randn(2, 4, 5, 4, 5, generator=torch.Generator().manual_seed(2))
     case = keepdim_case(act, grad, batched=True)
     weights = grad.mean((2, 3))  # (image, channel), laid on (row, column)
@@ -148,7 +148,7 @@ def test_resnet34_is_silent_at_layer1_of_256_pixels(chapters_network: nn.Module)
     assert KeepdimCell("layer4", 224, 512, 7, 7, "raises") in table
 
 
-def test_the_batched_table_asks_about_the_batch_too() -> None:
+def test_the_batched_table_depends_on_the_batch_size() -> None:
     net = classifier()  # layer 0.3 is 4 x 3 x 3 at 6 pixels and 4 x 4 x 4 at 8
 
     def of_the_pool(**batch) -> list[str]:

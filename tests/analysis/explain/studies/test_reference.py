@@ -1,4 +1,4 @@
-"""The chapter's network stands in with its real shapes and leaves the random state alone."""
+"""The untrained network has the real shapes and leaves the random state alone."""
 
 from __future__ import annotations
 
