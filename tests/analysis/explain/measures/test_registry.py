@@ -80,19 +80,3 @@ def test_a_new_metric_is_measured_without_another_line(monkeypatch: pytest.Monke
     assert measure(map=CAM) == {"gini": 0.25}
     assert "gini" not in measure(map=CAM, mask=MASK)
     assert new.by_chance({}) is None
-
-
-def test_what_it_needs_comes_in_the_order_of_the_needs() -> None:
-    def lost(values: np.ndarray, mask: np.ndarray, model: object) -> float:
-        return float(values.sum() + 10 * mask.sum() + 100 * model(values[None])[0])
-
-    needs = frozenset({"model", "map", "mask"})
-    metric = Metric("lost", "Lost", needs, lost, "-", "-", "-", chance=lambda mask, model: mask.mean())
-    given = {"model": lambda pictures: pictures.sum((1, 2)), "mask": MASK, "map": CAM}
-    assert metric.of(given) == 5 + 10 + 500
-    assert metric.by_chance(given) == 0.25
-
-
-def test_an_unknown_need_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"x needs \['mapp'\]; possible are map, reference, mask, model"):
-        Metric("x", "X", frozenset({"mapp"}), gini, "-", "-", "-")
