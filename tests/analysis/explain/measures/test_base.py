@@ -40,3 +40,10 @@ def test_no_number_is_reached_by_chance_where_none_is_given() -> None:
     metric = Metric("x", "X", frozenset({"map"}), gini, "-", "-", "-")
     assert metric.by_chance({"map": CAM}) is None
     assert (metric.low, metric.high) == (0.0, 1.0)
+
+
+def test_the_order_is_not_that_of_the_alphabet() -> None:
+    metric = Metric(
+        "x", "X", frozenset({"mask", "reference"}), lambda reference, mask: reference - mask, "-", "-", "-"
+    )
+    assert metric.of({"mask": 1.0, "reference": 5.0}) == 4.0
