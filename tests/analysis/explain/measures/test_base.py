@@ -46,3 +46,10 @@ def test_by_default_it_lies_between_0_and_1_and_has_no_number_by_chance() -> Non
 def test_every_need_is_explained() -> None:
     assert list(NEEDS) == ["map", "reference", "mask", "model"]
     assert all(NEEDS.values())
+
+
+def test_the_order_is_not_that_of_the_alphabet() -> None:
+    metric = Metric(
+        "x", "X", frozenset({"mask", "reference"}), lambda reference, mask: reference - mask, "-", "-", "-"
+    )
+    assert metric.of({"mask": 1.0, "reference": 5.0}) == 4.0
