@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import streamlit as st
 
-from analysis.explain.engine.targets import Target
 from analysis.predictions import Browse
 from analysis.runs import Run
 from dashboard import state
@@ -18,6 +17,9 @@ from dashboard.example_kinds import ExampleKind
 from dashboard.frame import heed_link
 from dashboard.pages import page_file
 from dashboard.plain import plain
+
+if TYPE_CHECKING:
+    from analysis.explain.engine.targets import Target
 
 CONTRAST = "Why predicted rather than true"
 

@@ -87,4 +87,5 @@ def test_the_user_s_own_example_is_not_in_the_list(open_words, tiny_words_run):
     assert not app.exception
     assert "**Your review** · predicted" in words(app)
     assert "not in the list" in words(app)
-    assert app.button(key="next_review").disabled
+    assert app.button(key="previous_review").disabled
+    assert app.button(key="next_review").disabled == mistakes(tiny_words_run).empty  # the first of the list

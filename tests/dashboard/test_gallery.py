@@ -32,7 +32,7 @@ def test_a_filter_makes_one_more_list(open_view, fresh, calls):
 def test_the_gallery_does_not_load_torch():
     code = (
         "import sys\n"
-        "import dashboard.gallery, dashboard.backend.words, dashboard.frame\n"
+        "import dashboard.gallery, dashboard.chosen, dashboard.backend.words, dashboard.frame\n"
         "import dashboard.components.review_cards\n"
         "assert not {'torch', 'fastai', 'sklearn'} & set(sys.modules)\n"
     )
