@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
+from dashboard.backend.imports import import_engine
 from dashboard.pages import DEFAULT, PAGES
 
 ICON = Path(__file__).parent / "docs" / "icon.png"
@@ -20,4 +21,6 @@ page = st.navigation(sections)
 if st.session_state.get(state.VISITED) != page.url_path:
     st.session_state[state.VISITED] = page.url_path
     st.session_state.pop(state.UNKNOWN, None)  # what is unknown in a link concerns one visit of a page
+if next(entry for entry in PAGES if entry.title == page.title).needs_engine:
+    import_engine()
 page.run()

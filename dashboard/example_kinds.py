@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.predictions import SORTS
-from analysis.recipes.images import ImageRecipe
-from analysis.recipes.words import TextRecipe
 from analysis.runs import Run
 from dashboard import state
 
@@ -50,22 +48,6 @@ class ExampleKind:
     sorts: Mapping[str, str]
     per_page: int
     nothing_to_show: str
-
-
-def image_recipe(run: Run) -> ImageRecipe:
-    """Return the recipe of a run of images; raises TypeError for a run of another kind."""
-    recipe = run.manifest.recipe
-    if not isinstance(recipe, ImageRecipe):
-        raise TypeError(f"{run.name} is a run of {recipe.kind}, not of images.")
-    return recipe
-
-
-def text_recipe(run: Run) -> TextRecipe:
-    """Return the recipe of a run of words; raises TypeError for a run of another kind."""
-    recipe = run.manifest.recipe
-    if not isinstance(recipe, TextRecipe):
-        raise TypeError(f"{run.name} is a run of {recipe.kind}, not of words.")
-    return recipe
 
 
 PICTURES = ExampleKind(

@@ -16,6 +16,7 @@ class PageEntry:
     section : heading in the sidebar
     icon : a Material symbol
     help : one sentence for the sidebar's tooltip
+    needs_engine : whether its script imports torch; the other pages open before torch is loaded
     """
 
     name: str
@@ -23,6 +24,7 @@ class PageEntry:
     section: str
     icon: str
     help: str
+    needs_engine: bool = True
 
     @property
     def file(self) -> str:
@@ -37,6 +39,7 @@ PAGES = (
         "Find",
         ":material/monitoring:",
         "What the learner is and how well it does: accuracy, confusion matrix, losses.",
+        needs_engine=False,
     ),
     PageEntry(
         "errors",
@@ -44,6 +47,7 @@ PAGES = (
         "Find",
         ":material/photo_library:",
         "The validation pictures that the learner got wrong: filter, sort, open one.",
+        needs_engine=False,
     ),
     PageEntry(
         "layers",
@@ -65,6 +69,7 @@ PAGES = (
         "Words",
         ":material/forum:",
         "The validation reviews that the learner got wrong: filter, search by word, open one.",
+        needs_engine=False,
     ),
     PageEntry(
         "review",
@@ -114,6 +119,7 @@ PAGES = (
         "Learners",
         ":material/model_training:",
         "The learners in the cache, and a form that fine-tunes another one.",
+        needs_engine=False,
     ),
 )
 DEFAULT = "errors"

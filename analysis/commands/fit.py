@@ -21,7 +21,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     recipes = [kind.recipe for kind in kinds()]
     tasks = sorted({task for recipe in recipes for names in recipe.tasks.values() for task in names})
-    parser.add_argument("--task", choices=tasks, help="what is told apart (default: the source's first)")
+    parser.add_argument("--task", choices=tasks, help="which classes to learn (default: the source's first)")
     parser.add_argument("--path", help="the folder of images, for --source folder; the file, for --source table")
     parser.add_argument(
         "--arch",

@@ -11,6 +11,7 @@ from analysis.learner.images.kind import IMAGES
 from analysis.runs import Run
 from dashboard.backend.gone import ImageGone
 from dashboard.backend.images import service
+from dashboard.backend.imports import import_engine
 from dashboard.backend.residents import residents
 from dashboard.backend.threads import leave_at_exit
 
@@ -21,6 +22,8 @@ def warm(run: Run) -> None:
     def work() -> None:
         # What fails here is said on the page that needs the learner, where the user can act on it.
         with contextlib.suppress(CamLensError, ImageGone, ImageError):
+            leave_at_exit()
+            import_engine()
             leave_at_exit()
             residents().get(run)
             leave_at_exit()

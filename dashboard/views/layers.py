@@ -7,11 +7,11 @@ import streamlit as st
 
 from analysis.explain.measures import METRICS
 from analysis.explain.report.layers import LayerReport, MethodMap
+from analysis.learner.images.examples import image_recipe
 from dashboard import state
 from dashboard.backend.images import ShortcutEffect, service
 from dashboard.chosen import explained
 from dashboard.components.page_width import page_width
-from dashboard.example_kinds import image_recipe
 from dashboard.figures.agreement import agreement_figure, agreement_table, place_figures
 from dashboard.figures.layers import layers_figure
 from dashboard.figures.multiples import multiples_figure

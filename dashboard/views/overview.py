@@ -6,13 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from analysis.errors import CamLensError
+from analysis.learner.images.examples import image_recipe
 from analysis.predictions.shortcut import shortcut_table
 from analysis.predictions.summary import most_confused, per_class
 from analysis.runs import Run
 from dashboard import state
 from dashboard.backend.caches import predictions
 from dashboard.backend.images import service
-from dashboard.example_kinds import image_recipe
 from dashboard.figures.confusion import CELL, confusion_chart
 from dashboard.figures.losses import loss_histogram
 from dashboard.figures.per_class import per_class_chart

@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
+from analysis.learner.words.examples import text_recipe
 from analysis.predictions import Browse, excerpt
 from analysis.predictions.summary import most_confused
 from analysis.runs import Run
 from dashboard.backend.caches import predictions
 from dashboard.components.review_cards import ReviewCard, review_cards
-from dashboard.example_kinds import text_recipe
 from dashboard.filters import show_pair
 from dashboard.frame import chosen_run, clear_messages
 from dashboard.gallery import detail, gallery, verdict

@@ -1,26 +1,17 @@
-"""Pictures and reviews: each run belongs to one kind, and has its recipe's class."""
+"""Pictures and reviews: each run belongs to one kind."""
 
 from __future__ import annotations
 
 import pytest
 
 from analysis.predictions import Browse
-from dashboard.example_kinds import EXAMPLE_KINDS, PICTURES, REVIEWS, example_kind, image_recipe, text_recipe
+from dashboard.example_kinds import EXAMPLE_KINDS, PICTURES, REVIEWS, example_kind
 from dashboard.pages import page_file
 
 
 def test_a_run_belongs_to_the_kind_of_its_recipe(tiny_run, tiny_words_run):
     assert example_kind(tiny_run) is PICTURES
     assert example_kind(tiny_words_run) is REVIEWS
-
-
-def test_a_recipe_of_the_other_kind_is_refused(tiny_run, tiny_words_run):
-    assert image_recipe(tiny_run).size == 64
-    assert text_recipe(tiny_words_run).max_tokens == 30
-    with pytest.raises(TypeError, match="of words, not of images"):
-        image_recipe(tiny_words_run)
-    with pytest.raises(TypeError, match="of images, not of words"):
-        text_recipe(tiny_run)
 
 
 @pytest.mark.parametrize("kind", EXAMPLE_KINDS.values(), ids=EXAMPLE_KINDS)

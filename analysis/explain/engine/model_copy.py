@@ -73,7 +73,7 @@ def _copy_of(value: Any, memo: dict[int, Any]) -> Any:
     attempt = dict(memo)  # a failed attempt leaves half-made copies in it
     try:
         duplicate = copy.deepcopy(value, attempt)
-    except Exception:
+    except Exception:  # a user's object may refuse to be copied in any way
         if isinstance(value, dict):  # perhaps only one entry of it cannot be copied
             return type(value)((key, _copy_of(item, memo)) for key, item in value.items())
         return value

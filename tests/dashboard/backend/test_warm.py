@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.runs import Run
+from analysis.runs import Run, RunError
 from dashboard.backend import warm as module
 from dashboard.backend.images import Service
 from dashboard.backend.residents import Residents
@@ -52,4 +52,7 @@ def test_words_are_loaded(tiny_words_run, learners, columns, monkeypatch):
 
 
 def test_a_damaged_run_is_left_to_the_page_that_needs_it(tiny_run, learners, tmp_path):
-    warm(replace(tiny_run, path=tmp_path))
+    damaged = replace(tiny_run, path=tmp_path)
+    warm(damaged)  # raises nothing here, where nobody could act on it
+    with pytest.raises(RunError, match="weights.safetensors cannot be read"):
+        learners.get(damaged)
