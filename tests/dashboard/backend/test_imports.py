@@ -11,8 +11,8 @@ import pytest
 from dashboard.pages import PAGES, PageEntry
 from tests.tiny import REPOSITORY
 
-# The first thread begins with the package and goes on once the second one waits for it. If the second one has asked
-# for a module of the package, each holds what the other one needs.
+# The first thread begins with the package and goes on once the second one waits for it. If the second one has
+# asked for a module of the package, each holds what the other one needs.
 PROGRAM = """
 import sys, threading, time
 from importlib.machinery import PathFinder
