@@ -42,7 +42,7 @@ class ColourLearner:
     def batch(self, images: list[Image.Image]) -> torch.Tensor:
         return torch.stack([torch.tensor(np.asarray(image) / 255).float().permute(2, 0, 1) for image in images])
 
-    def view(self, mask: np.ndarray) -> np.ndarray:
+    def mask_view(self, mask: np.ndarray) -> np.ndarray:
         return mask
 
 
