@@ -26,6 +26,7 @@ export default function (component) {
   let timer
   const report = () => {
     const width = Math.floor(ruler.clientWidth / data.step) * data.step
+    ruler.dataset.known = String(width === data.current) // whether the figures are drawn for this width
     if (width > 0 && width !== data.current) setStateValue("pixels", width)
   }
   const observer = new ResizeObserver(() => {

@@ -24,7 +24,12 @@ def opened(page: Page, url: str) -> None:
 
 
 def figure(page: Page, key: str) -> str:
-    """The CSS selector of a Plotly chart, by its Streamlit key, once it is drawn."""
+    """Return the CSS selector of a Plotly chart, by its Streamlit key, once it is drawn for the page's real width."""
+    ruler = page.locator(".ruler")  # where a page measures its width, it draws its figure a second time
+    page.locator(f".st-key-{key} .js-plotly-plot .main-svg").first.wait_for(timeout=90_000)
+    if ruler.count():
+        expect(ruler).to_have_attribute("data-known", "true")
+        settled(page)
     selector = f".st-key-{key} .js-plotly-plot"
     page.locator(f"{selector} .main-svg").first.wait_for(timeout=90_000)
     return selector
