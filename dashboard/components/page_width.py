@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import state
 
 STEP = 40  # pixels; a smaller change does not draw the page again
+_KEY = "page_width_ruler"
 DEFAULT_WIDTH = 1000  # pixels, until the browser reports the real width
 
 _JS = """
@@ -46,9 +47,10 @@ def page_width() -> int:
     """Return the width in pixels of the container that this is called in: the last one reported, or a default."""
     mount = st.components.v2.component("camlens_page_width", js=_JS)
     current = st.session_state.get(state.WIDTH)
-    pixels = mount(
-        key="page_width_ruler", data={"current": current, "step": STEP}, height=1, on_pixels_change=lambda: None
-    ).pixels
-    if pixels:
-        st.session_state[state.WIDTH] = current = int(pixels)
+    mount(key=_KEY, data={"current": current, "step": STEP}, height=1, on_pixels_change=_keep_width)
     return current or DEFAULT_WIDTH
+
+
+def _keep_width() -> None:
+    # runs before the page, so that the browser hears of the width in the run that draws for it
+    st.session_state[state.WIDTH] = int(st.session_state[_KEY]["pixels"])

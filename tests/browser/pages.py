@@ -24,7 +24,7 @@ def opened(page: Page, url: str) -> None:
 
 
 def figure(page: Page, key: str) -> str:
-    """Return the CSS selector of a Plotly chart, by its Streamlit key, once it is drawn for the page's real width."""
+    """Return the CSS selector of a Plotly chart, by its Streamlit key, once it has the page's real width."""
     ruler = page.locator(".ruler")  # where a page measures its width, it draws its figure a second time
     page.locator(f".st-key-{key} .js-plotly-plot .main-svg").first.wait_for(timeout=90_000)
     if ruler.count():

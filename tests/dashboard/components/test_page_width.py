@@ -28,9 +28,12 @@ def test_until_the_browser_answers_the_last_width_counts(session, monkeypatch, b
 
 def test_the_width_of_the_browser_is_kept_for_the_next_run(session, monkeypatch):
     session[state.WIDTH] = 640
-    answers(monkeypatch, pixels=1200)
+    mounted = answers(monkeypatch)
+    page_width()
+    session[mounted[0]["key"]] = {"pixels": 1200}
+    mounted[0]["on_pixels_change"]()  # as Streamlit does before the next run
     assert page_width() == 1200
-    answers(monkeypatch, pixels=None)
+    assert mounted[1]["data"] == {"current": 1200, "step": STEP}
     assert page_width() == 1200
 
 
